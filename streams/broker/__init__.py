@@ -1,0 +1,1 @@
+"""Embedded Apache Kafka for tests, the demo and development."""

@@ -1,0 +1,1 @@
+"""Reference consumers of the output topics."""

@@ -1,0 +1,1 @@
+"""The pure core: a record and a context in, an enriched record or a rejection out. No I/O, no clock."""

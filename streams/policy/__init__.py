@@ -1,0 +1,1 @@
+"""The policy book: measures, selection, stacking, boundaries and duty. Pure."""

@@ -1,0 +1,100 @@
+"""Settings of every lotrisk command, from environment variables with the prefix `LOTRISK_`."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class ProcessingGuarantee(StrEnum):
+    """How often an input's output can appear to a `read_committed` reader."""
+
+    EXACTLY_ONCE = "exactly_once"
+    AT_LEAST_ONCE = "at_least_once"
+
+
+class SecurityProtocol(StrEnum):
+    """Kafka's `security.protocol`."""
+
+    PLAINTEXT = "PLAINTEXT"
+    SSL = "SSL"
+    SASL_PLAINTEXT = "SASL_PLAINTEXT"
+    SASL_SSL = "SASL_SSL"
+
+
+class SaslMechanism(StrEnum):
+    """Kafka's `sasl.mechanism`, those that carry a user and a password."""
+
+    PLAIN = "PLAIN"
+    SCRAM_SHA_256 = "SCRAM-SHA-256"
+    SCRAM_SHA_512 = "SCRAM-SHA-512"
+
+
+class Settings(BaseSettings):
+    """Every setting, its default, and what it does. `docs/settings.md` is generated from this class."""
+
+    model_config = SettingsConfigDict(env_prefix="LOTRISK_", frozen=True, extra="ignore", secrets_dir=None)
+
+    # Kafka
+    bootstrap_servers: str = Field("localhost:9092", description="Kafka brokers as host:port, comma separated.")
+    security_protocol: SecurityProtocol = Field(SecurityProtocol.PLAINTEXT, description="How to talk to the brokers.")
+    sasl_mechanism: SaslMechanism = Field(SaslMechanism.SCRAM_SHA_512, description="Used when the protocol is SASL_*.")
+    sasl_username: str | None = Field(None, description="User for SASL.")
+    sasl_password: SecretStr | None = Field(None, description="Password for SASL; never logged.")
+    sasl_password_file: Path | None = Field(None, description="File that holds the password, instead of the variable.")
+    ssl_cafile: Path | None = Field(
+        None, description="PEM file of the authorities that signed the brokers' certificates."
+    )
+    ssl_certfile: Path | None = Field(None, description="PEM client certificate, where the brokers ask for one.")
+    ssl_keyfile: Path | None = Field(None, description="PEM key of the client certificate.")
+    ssl_check_hostname: bool = Field(True, description="Whether the broker's certificate must carry its host name.")
+
+    # Topics and group
+    topic_prefix: str = Field("", pattern=r"^[A-Za-z0-9._-]*$", description="Put in front of every topic name.")
+    group: str = Field("lotrisk", pattern=r"^[A-Za-z0-9._-]+$", description="Consumer group; also names transactions.")
+    partitions: Annotated[int, Field(ge=1, le=1024)] = Field(8, description="Partitions of the keyed topics.")
+    replication_factor: Annotated[int, Field(ge=1)] = Field(1, description="Replicas of each topic at creation.")
+
+    # Processing
+    processing_guarantee: ProcessingGuarantee = Field(
+        ProcessingGuarantee.EXACTLY_ONCE, description="exactly_once (transactions) or at_least_once."
+    )
+    as_of: str | None = Field(
+        None, description="Start and pace of the clock for demo and replay, e.g. 2025-10-08T00:00Z@1d/s; unset: now."
+    )
+    state_dir: Path = Field(Path("state"), description="Directory of the worker's local state.")
+    max_batch_records: Annotated[int, Field(ge=1)] = Field(
+        5000, description="Most records of one partition in a batch."
+    )
+    max_batch_bytes: Annotated[int, Field(ge=2_097_152)] = Field(
+        8_388_608, description="Most bytes of one partition that wait or are in work at once."
+    )
+    transaction_timeout_seconds: Annotated[float, Field(ge=5, le=900)] = Field(
+        20.0, description="After it the broker aborts a transaction; readers of its partition wait that long at worst."
+    )
+    drain_seconds: Annotated[float, Field(gt=0)] = Field(
+        8.0,
+        description="How long a revoked partition may finish its batch; at most a third of the rebalance timeout.",
+    )
+    session_timeout_seconds: Annotated[float, Field(gt=0)] = Field(
+        30.0, description="Silence after which a worker is out."
+    )
+    rebalance_timeout_seconds: Annotated[float, Field(gt=0)] = Field(60.0, description="How long a rebalance may take.")
+    dlq_max_consecutive: Annotated[int, Field(ge=1)] = Field(
+        100, description="Rejected records in a row that pause a partition."
+    )
+    dlq_max_percent: Annotated[float, Field(gt=0, le=100)] = Field(
+        50.0, description="Share of the last 1,000 records, rejected, that pauses a partition."
+    )
+
+    # Web
+    web_host: str = Field("127.0.0.1", description="Address of the health and metrics port.")
+    web_port: Annotated[int, Field(ge=0, le=65535)] = Field(
+        6066, description="Health and metrics port; 0 takes a free one."
+    )
+
+    log_level: str = Field("INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="Least severe log line shown.")

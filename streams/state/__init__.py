@@ -1,0 +1,1 @@
+"""The view of what was last published, which lanes consult."""

@@ -1,0 +1,1 @@
+"""The record-batch Faust driver, lanes, leases, delivery, dead letters, commits and transactions."""
