@@ -1,0 +1,21 @@
+"""What a vehicle is for a customs broker and a magnet buyer: HTS line, powertrain, traction magnets, battery chemistry."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from schemas.enriched import BatteryChemistry, Powertrain, TractionMagnets
+
+
+@dataclass(frozen=True, slots=True)
+class VehicleIdentity:
+    """What the component bill depends on. Hashable: it keys memories."""
+
+    make: str | None
+    model: str | None
+    model_year: int | None
+    powertrain: Powertrain
+    traction_magnets: TractionMagnets
+    battery_chemistry: BatteryChemistry
+    motor_kw: float | None = None
+    diesel: bool | None = None

@@ -1,0 +1,57 @@
+"""What an enrichment rests on besides the record: reference data and the policy book, with the memory of what follows
+from them."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from typing import Final, Generic, TypeVar
+
+from streams.policy.book import Book
+from streams.reference import Reference
+
+K = TypeVar("K", bound=Hashable)
+V = TypeVar("V")
+
+MEMO_ENTRIES: Final = 65_536
+"""Most entries of one memory. A lot has a few thousand VIN patterns and some hundred part families."""
+
+
+class Memo(dict[K, V], Generic[K, V]):
+    """A bounded dictionary: when full, it drops its oldest half and goes on.
+
+    Only results that follow from the key, the reference data and the book belong here, so dropping one costs time and
+    never changes an answer.
+    """
+
+    def __init__(self, entries: int = MEMO_ENTRIES) -> None:
+        super().__init__()
+        self._entries = entries
+
+    def keep(self, key: K, value: V) -> V:
+        """Store `value` and give it back."""
+        if len(self) >= self._entries:
+            for old in list(self)[: self._entries // 2]:
+                del self[old]
+        self[key] = value
+        return value
+
+
+class Context:
+    """Reference data and book, and one `Memo` for each function that keeps its results.
+
+    A context belongs to one book: a new book is a new context. It has no clock; the day in force is `book.day`.
+    """
+
+    __slots__ = ("_memos", "book", "reference")
+
+    def __init__(self, reference: Reference, book: Book) -> None:
+        self.reference = reference
+        self.book = book
+        self._memos: dict[str, Memo[Hashable, object]] = {}
+
+    def memo(self, name: str) -> Memo[Hashable, object]:
+        """The memory called `name`, made at the first call."""
+        found = self._memos.get(name)
+        if found is None:
+            found = self._memos[name] = Memo()
+        return found
