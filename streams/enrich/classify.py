@@ -1,4 +1,4 @@
-"""What a vehicle is for a customs broker and a magnet buyer: HTS line, powertrain, traction magnets, battery chemistry."""
+"""What a vehicle is to a customs broker and a magnet buyer: line, powertrain, traction magnets, battery chemistry."""
 
 from __future__ import annotations
 
