@@ -9,7 +9,10 @@ from schemas.enriched import BatteryChemistry, Powertrain, TractionMagnets
 
 @dataclass(frozen=True, slots=True)
 class VehicleIdentity:
-    """What the component bill depends on. Hashable: it keys memories."""
+    """What the component bill depends on. Hashable: it keys memories.
+
+    `motors`: traction machines, where the drive says how many; `all_wheel_drive`: None where the VIN doesn't say.
+    """
 
     make: str | None
     model: str | None
@@ -19,3 +22,5 @@ class VehicleIdentity:
     battery_chemistry: BatteryChemistry
     motor_kw: float | None = None
     diesel: bool | None = None
+    motors: int | None = None
+    all_wheel_drive: bool | None = None
