@@ -6,12 +6,11 @@ Measures that were considered and do not apply are opened by `lotrisk explain`, 
 
 from __future__ import annotations
 
-from datetime import date
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from schemas.fields import Confidence, GramsRange, PercentRange, UsdRange
+from schemas.fields import Confidence, Day, GramsRange, PercentRange, UsdRange
 from schemas.flag import Flag
 from schemas.part import Part
 from schemas.vehicle import Vehicle
@@ -93,8 +92,8 @@ class DutyView(_Block):
 
     total_usd: UsdRange | None
     rate_percent: PercentRange | None = Field(description="Percent of customs value.")
-    entry_from: date | None = None
-    entry_to: date | None = None
+    entry_from: Day | None = None
+    entry_to: Day | None = None
     components: dict[str, UsdRange] = Field(description="Measure id to dollars, the measures that apply.")
 
 

@@ -6,10 +6,13 @@ the array `[low, central, high]`.
 
 from __future__ import annotations
 
+from datetime import date
 from enum import StrEnum
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, StringConstraints
+from pydantic import AfterValidator, AwareDatetime, Field, GetCoreSchemaHandler, GetJsonSchemaHandler, StringConstraints
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema, core_schema
 
 VIN_PATTERN = r"^[A-HJ-NPR-Z0-9]{17}$"
 
@@ -26,17 +29,53 @@ PartNumber = Annotated[
 ]
 """1 to 64 printable characters; the maker's own spelling is kept."""
 
+Text = Annotated[str, StringConstraints(max_length=4000)]
+"""Text of the feed, as it came."""
+
 Usd = Annotated[str, StringConstraints(pattern=r"^(?:0|[1-9][0-9]{0,9})(?:\.[0-9]{1,2})?$")]
 """Dollars as a decimal string with at most two decimals, never negative: `"38990.00"`."""
 
 SignedUsd = Annotated[str, StringConstraints(pattern=r"^-?(?:0|[1-9][0-9]{0,11})\.[0-9]{2}$")]
 """Computed dollars, always with two decimals; a change of cost may be negative."""
 
-Share = Annotated[float, Field(ge=0, le=1)]
-"""A fraction from 0 to 1."""
+Share = Annotated[float, Field(ge=0, le=1, strict=True, allow_inf_nan=False)]
+"""A fraction from 0 to 1; a JSON number, not text."""
 
-Percent = Annotated[float, Field(ge=0)]
-"""A percentage: 27.5 is 27.5%."""
+Measured = Annotated[float, Field(ge=0, le=10_000_000, strict=True, allow_inf_nan=False)]
+"""A quantity, a number of days or weeks, a percentage (27.5 is 27.5%): a JSON number, not text."""
+
+
+class _TextOf:
+    """In JSON a calendar value is text of one form only; without this, pydantic also reads numbers as Unix time.
+
+    In Python a `date` or `datetime` object passes too.
+    """
+
+    def __init__(self, pattern: str, form: str) -> None:
+        self.pattern = pattern
+        self.form = form
+
+    def __get_pydantic_core_schema__(self, source: object, handler: GetCoreSchemaHandler) -> CoreSchema:
+        parsed = handler(source)
+        text = core_schema.chain_schema([core_schema.str_schema(pattern=self.pattern), parsed])
+        return core_schema.json_or_python_schema(json_schema=text, python_schema=parsed)
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        del schema, handler
+        return {"type": "string", "format": self.form, "pattern": self.pattern}
+
+
+Day = Annotated[date, _TextOf(r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$", "date")]
+"""A calendar day: `"2026-09-29"`."""
+
+Moment = Annotated[
+    AwareDatetime,
+    _TextOf(
+        r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,9})?(?:Z|[+-][0-9]{2}:[0-9]{2})$",
+        "date-time",
+    ),
+]
+"""An instant by RFC 3339, with its offset from UTC: `"2026-09-29T14:05:00Z"`."""
 
 HtsNumber = Annotated[str, StringConstraints(pattern=r"^[0-9]{4}(?:\.?[0-9]{2}(?:\.?[0-9]{2}(?:\.?[0-9]{2})?)?)?$")]
 """4, 6, 8 or 10 digits of the Harmonized Tariff Schedule of the United States, dotted or not."""

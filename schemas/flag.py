@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import date
 from typing import Annotated, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from schemas.fields import Confidence, SignedUsd
+from schemas.fields import Confidence, Day, Moment, SignedUsd
 
 
 class Flag(BaseModel):
     """An open flag as it stands in an enriched record."""
 
-    model_config = ConfigDict(frozen=True, title="Flag")
+    model_config = ConfigDict(extra="forbid", frozen=True, title="Flag")
 
     type: str = Field(description="Flag type, a row of reference/thresholds.")
     severity: Literal["info", "warning", "critical"]
@@ -21,10 +20,10 @@ class Flag(BaseModel):
     action: Literal["hold", "reprice", "reorder", "move", "stop_sale", "none"]
     why: Annotated[str, StringConstraints(max_length=120)]
     dollars_at_stake: SignedUsd | None = None
-    act_by: date | None = None
+    act_by: Day | None = None
     confidence: Confidence
     top_missing_fact: str | None = None
     would_change_by_usd: SignedUsd | None = None
     measure: str | None = Field(None, description="Id of the measure that caused it.")
-    since: AwareDatetime | None = Field(None, description="When the episode began, from the input that raised it.")
+    since: Moment | None = Field(None, description="When the episode began, from the input that raised it.")
     customer_facing_ok: Literal[False] = False

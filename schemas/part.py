@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
-from datetime import date
 from typing import Annotated
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
-from schemas.fields import Country, DealerId, HtsNumber, Importer, PartKind, PartNumber, Usd
-from schemas.vehicle import Text
-
-Quantity = Annotated[float, Field(ge=0, le=10_000_000)]
+from schemas.fields import (
+    Country,
+    Day,
+    DealerId,
+    HtsNumber,
+    Importer,
+    Measured,
+    Moment,
+    PartKind,
+    PartNumber,
+    Text,
+    Usd,
+)
 
 
 class Part(BaseModel):
@@ -20,7 +28,7 @@ class Part(BaseModel):
 
     dealer_id: DealerId = Field(description="The dealer group's own id of the rooftop or store; no colon.")
     part_number: PartNumber = Field(description="The part number, in the maker's spelling.")
-    updated_at: AwareDatetime | None = Field(None, description="When the DMS last changed the record, RFC 3339.")
+    updated_at: Moment | None = Field(None, description="When the DMS last changed the record, RFC 3339.")
 
     description: Text | None = Field(None, description="The parts master's description.")
     brand: Text | None = Field(None, description="Maker or brand.")
@@ -37,20 +45,22 @@ class Part(BaseModel):
     importer_of_record: Importer | None = Field(None, description="maker, distributor, dealer or unknown.")
     tariff_claims: tuple[str, ...] | None = Field(None, description="Claims made at entry, e.g. auto-part, truck-part.")
 
-    qty_on_hand: Quantity | None = Field(None, description="Quantity on hand.")
-    on_order: Quantity | None = Field(None, description="Quantity on order.")
-    demand_12m: Quantity | None = Field(None, description="Demands in the last 12 months.")
-    days_supply: Quantity | None = Field(None, description="Days' supply at the rooftop.")
-    lead_weeks: Quantity | None = Field(None, description="The supplier's lead time in weeks.")
+    qty_on_hand: Measured | None = Field(None, description="Quantity on hand.")
+    on_order: Measured | None = Field(None, description="Quantity on order.")
+    demand_12m: Measured | None = Field(None, description="Demands in the last 12 months.")
+    days_supply: Measured | None = Field(None, description="Days' supply at the rooftop.")
+    lead_weeks: Measured | None = Field(None, description="The supplier's lead time in weeks.")
     bin: Text | None = Field(None, description="Bin location.")
     stock_status: Text | None = Field(None, description="Stocking status code.")
 
     cost_usd: Usd | None = Field(None, description="Dealer cost of one unit, core apart.")
     list_usd: Usd | None = Field(None, description="List price of one unit.")
     core_usd: Usd | None = Field(None, description="Core deposit of one unit; a deposit, not part of the price.")
-    price_tape_date: date | None = Field(None, description="Date of the price tape the cost came from.")
+    price_tape_date: Day | None = Field(None, description="Date of the price tape the cost came from.")
 
-    last_received: date | None = Field(None, description="Date of the last receipt.")
-    last_sold: date | None = Field(None, description="Date of the last sale.")
-    returnable_until: date | None = Field(None, description="Last day on which the maker takes it back.")
-    entry_date: date | None = Field(None, description="Date of entry for consumption, where known.")
+    in_stock_date: Day | None = Field(None, description="When the part came into stock.")
+    invoice_date: Day | None = Field(None, description="Date of the supplier's invoice.")
+    last_received: Day | None = Field(None, description="Date of the last receipt.")
+    last_sold: Day | None = Field(None, description="Date of the last sale.")
+    returnable_until: Day | None = Field(None, description="Last day on which the maker takes it back.")
+    entry_date: Day | None = Field(None, description="Date of entry for consumption, where known.")

@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
-from datetime import date
 from typing import Annotated
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field
 
-from schemas.fields import Country, DealerId, EntryDateBasis, Importer, Share, StockClass, Usd, Vin
-
-Text = Annotated[str, StringConstraints(max_length=4000)]
+from schemas.fields import (
+    Country,
+    Day,
+    DealerId,
+    EntryDateBasis,
+    Importer,
+    Measured,
+    Moment,
+    Share,
+    StockClass,
+    Text,
+    Usd,
+    Vin,
+)
 
 
 class Vehicle(BaseModel):
@@ -19,7 +29,7 @@ class Vehicle(BaseModel):
 
     dealer_id: DealerId = Field(description="The dealer group's own id of the rooftop or store; no colon.")
     vin: Vin = Field(description="17-character vehicle identification number.")
-    updated_at: AwareDatetime | None = Field(None, description="When the DMS last changed the record, RFC 3339.")
+    updated_at: Moment | None = Field(None, description="When the DMS last changed the record, RFC 3339.")
 
     stock_number: Text | None = Field(None, description="The dealer's stock number.")
     rooftop: Text | None = Field(None, description="The store of a group where the unit stands.")
@@ -46,19 +56,19 @@ class Vehicle(BaseModel):
     price_usd: Usd | None = Field(None, description="The asking price.")
     destination_usd: Usd | None = Field(None, description="Destination charge.")
     incentive_usd: Usd | None = Field(None, description="Cash incentives on the unit.")
-    price_protected_until: date | None = Field(None, description="Last day on which the maker holds the invoice price.")
+    price_protected_until: Day | None = Field(None, description="Last day on which the maker holds the invoice price.")
     cost_borne_by: Text | None = Field(None, description="Who bears a cost change, where a bulletin says so.")
 
-    in_stock_date: date | None = Field(None, description="When the unit came into stock; a dealer trade resets it.")
+    in_stock_date: Day | None = Field(None, description="When the unit came into stock; a dealer trade resets it.")
     days_in_stock: Annotated[int, Field(ge=0, le=36_500, strict=True)] | None = Field(
         None, description="Days in stock at updated_at."
     )
-    invoice_date: date | None = Field(None, description="Date of the maker's invoice.")
-    entry_date: date | None = Field(None, description="Date of entry for consumption, where known.")
+    invoice_date: Day | None = Field(None, description="Date of the maker's invoice.")
+    entry_date: Day | None = Field(None, description="Date of entry for consumption, where known.")
     entry_date_basis: EntryDateBasis | None = Field(None, description="How entry_date was found.")
-    build_date: date | None = Field(None, description="Date of final assembly.")
-    first_wholesale_date: date | None = Field(None, description="Date the maker first wholesaled the unit.")
-    port_arrival_date: date | None = Field(None, description="Date the unit reached the US port or border.")
+    build_date: Day | None = Field(None, description="Date of final assembly.")
+    first_wholesale_date: Day | None = Field(None, description="Date the maker first wholesaled the unit.")
+    port_arrival_date: Day | None = Field(None, description="Date the unit reached the US port or border.")
 
     country_of_assembly: Country | None = Field(None, description="Country of final assembly, where the DMS states it.")
     usmca: Annotated[bool, Field(strict=True)] | None = Field(None, description="Whether USMCA treatment was claimed.")
@@ -66,6 +76,6 @@ class Vehicle(BaseModel):
     maker_tariff_code: Text | None = Field(None, description="The maker's own code on the invoice, verbatim.")
     importer_of_record: Importer | None = Field(None, description="maker, distributor, dealer or unknown.")
 
-    market_days_supply: Annotated[float, Field(ge=0)] | None = Field(None, description="Days' supply in the market.")
-    price_to_market_pct: Annotated[float, Field(ge=0)] | None = Field(None, description="Price as percent of market.")
-    cost_to_market_pct: Annotated[float, Field(ge=0)] | None = Field(None, description="Cost as percent of market.")
+    market_days_supply: Measured | None = Field(None, description="Days' supply in the market.")
+    price_to_market_pct: Measured | None = Field(None, description="Price as percent of market.")
+    cost_to_market_pct: Measured | None = Field(None, description="Cost as percent of market.")
