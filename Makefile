@@ -1,0 +1,138 @@
+# What a person types. `make` alone says what there is; every target makes the environment itself.
+
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.SUFFIXES:
+
+VENV := .venv
+BIN := $(VENV)/bin
+PY := $(BIN)/python
+# The first of these that runs and is 3.11 to 3.13 makes the environment; `make install PYTHON=/path/to/python` chooses.
+PYTHONS := $(or $(PYTHON),python3.13 python3.12 python3.11 python3 python)
+CODE := streams schemas tests
+# Arguments for pytest, e.g. `make test ARGS="tests/unit -k vin"`.
+ARGS ?=
+
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: help
+help: ## Show this list
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+
+# --- the environment
+
+define SUITABLE
+import sys
+try:
+    import ensurepip, venv
+except ImportError:
+    sys.exit("has no venv module (Debian: apt-get install python3-venv)")
+sys.exit(0 if (3, 11) <= sys.version_info[:2] <= (3, 13) else "is %d.%d" % sys.version_info[:2])
+endef
+export SUITABLE
+
+define INSTALLED_FOR
+import sys
+sys.exit((3, 11) > sys.version_info[:2] or sys.version_info[:2] > (3, 13) or sys.prefix == sys.base_prefix)
+endef
+export INSTALLED_FOR
+
+.PHONY: install
+install: $(VENV)/.installed ## Make .venv with the lotrisk command in it, from the lock, hashes checked
+
+$(VENV)/.locked: requirements-dev.lock
+	@if ! { [ -x $(PY) ] && $(PY) -c "$$INSTALLED_FOR" 2>/dev/null; }; then \
+	  said=; found=; \
+	  for python in $(PYTHONS); do \
+	    if why=$$("$$python" -c "$$SUITABLE" 2>&1); then found=$$python; break; fi; \
+	    said="$$said\n  $$python: $$(printf '%s' "$$why" | tail -n 1)"; \
+	  done; \
+	  if [ -z "$$found" ]; then \
+	    printf "make install: no Python 3.11, 3.12 or 3.13 with venv was found.$$said\n" >&2; \
+	    printf 'Install one, or say where it is: make install PYTHON=/path/to/python3.13\n' >&2; \
+	    exit 1; \
+	  fi; \
+	  echo "Making $(VENV) with $$($$found --version)"; \
+	  "$$found" -m venv --clear $(VENV) || exit 1; \
+	fi
+	@echo "Installing requirements-dev.lock (about a minute the first time)"
+	@$(PY) -m pip install --quiet --require-hashes -r requirements-dev.lock
+	@touch $@
+
+$(VENV)/.installed: $(VENV)/.locked pyproject.toml
+	@$(PY) -m pip install --quiet --no-deps --no-build-isolation -e .
+	@touch $@
+	@echo "Ready: $(BIN)/lotrisk --help"
+
+# --- tests
+
+.PHONY: test
+test: install ## Every test that needs only Python, against real Kafka; under 10 minutes on 2 cores
+	$(PY) -m pytest $(or $(ARGS),tests/unit tests/contract tests/wire)
+
+.PHONY: test-deploy
+test-deploy: install ## What needs Debian packages or a container engine; names what to install where it is missing
+	$(PY) -m pytest $(or $(ARGS),tests/deploy)
+
+.PHONY: soak
+soak: install ## Long chaos; SOAK_SECONDS sets how long (default 600)
+	$(PY) -m pytest -m soak $(or $(ARGS),tests/soak)
+
+.PHONY: bench
+bench: install ## Throughput and latency against peers; ONLY=name runs a part
+	$(PY) -m tests.bench $(if $(ONLY),--only $(ONLY)) $(ARGS)
+
+.PHONY: demo
+demo: install ## A lot of 20,000 vehicles and 10,000 parts through real Kafka; ARGS=--keep leaves it up
+	@$(BIN)/lotrisk demo $(ARGS)
+
+# --- checks
+
+.PHONY: check check-style check-types check-layers check-dependencies check-contracts check-frame
+check: check-style check-types check-layers check-dependencies check-contracts check-frame ## Style, types, layers, dependencies, locks, contracts, docs
+	@echo "make check: all good"
+
+check-style: install
+	$(BIN)/ruff check $(CODE)
+	$(BIN)/ruff format --check $(CODE)
+
+check-types: install
+	$(BIN)/mypy --strict
+
+check-layers: install
+	$(BIN)/lint-imports
+
+check-dependencies: install
+	$(BIN)/deptry streams schemas
+
+check-contracts: install
+	$(BIN)/lotrisk schemas check
+
+check-frame: install
+	$(PY) -m pytest tests/contract/frame
+
+.PHONY: format
+format: install ## Format the code and fix what can be fixed by itself
+	$(BIN)/ruff check --fix $(CODE)
+	$(BIN)/ruff format $(CODE)
+
+# --- generated files
+
+.PHONY: docs
+docs: install ## Write the generated pages of docs/ again
+	$(PY) -m tests.contract.frame.generated
+
+LOCK := $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --custom-compile-command "make lock"
+
+.PHONY: lock
+lock: install ## Write both lock files from pyproject.toml, keeping what is pinned; ARGS=--upgrade moves it
+	$(LOCK) $(ARGS) --output-file requirements.lock
+	$(LOCK) $(ARGS) --extra dev --constraint requirements.lock --output-file requirements-dev.lock
+	@$(MAKE) --no-print-directory install
+
+.PHONY: clean
+clean: ## Remove the environment, caches and everything built
+	rm -rf $(VENV) build dist state .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
