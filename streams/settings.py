@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import Field, SecretStr
+from pydantic import AwareDatetime, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from streams.clock import AsOf
+
+ENV_PREFIX = "LOTRISK_"
+
+
+class SettingsError(ValueError):
+    """Settings that can't be used; the message names each variable, what is wrong and what to do."""
 
 
 class ProcessingGuarantee(StrEnum):
@@ -34,13 +43,19 @@ class SaslMechanism(StrEnum):
     SCRAM_SHA_512 = "SCRAM-SHA-512"
 
 
+_SERVERS = r"^\s*[^\s,/]+:[0-9]{1,5}\s*(?:,\s*[^\s,/]+:[0-9]{1,5}\s*)*$"
+
+
 class Settings(BaseSettings):
     """Every setting, its default, and what it does. `docs/settings.md` is generated from this class."""
 
-    model_config = SettingsConfigDict(env_prefix="LOTRISK_", frozen=True, extra="ignore", secrets_dir=None)
+    # Inputs are hidden in errors because pydantic would print all variables, the password among them.
+    model_config = SettingsConfigDict(env_prefix=ENV_PREFIX, frozen=True, extra="ignore", hide_input_in_errors=True)
 
     # Kafka
-    bootstrap_servers: str = Field("localhost:9092", description="Kafka brokers as host:port, comma separated.")
+    bootstrap_servers: str = Field(
+        "localhost:9092", pattern=_SERVERS, description="Kafka brokers as host:port, comma separated."
+    )
     security_protocol: SecurityProtocol = Field(SecurityProtocol.PLAINTEXT, description="How to talk to the brokers.")
     sasl_mechanism: SaslMechanism = Field(SaslMechanism.SCRAM_SHA_512, description="Used when the protocol is SASL_*.")
     sasl_username: str | None = Field(None, description="User for SASL.")
@@ -65,6 +80,11 @@ class Settings(BaseSettings):
     )
     as_of: str | None = Field(
         None, description="Start and pace of the clock for demo and replay, e.g. 2025-10-08T00:00Z@1d/s; unset: now."
+    )
+    as_of_started: AwareDatetime | None = Field(
+        None,
+        description="Real time at which the as_of clock stood at its start, so that workers agree and a restart "
+        "doesn't go back; unset: when the process started.",
     )
     state_dir: Path = Field(Path("state"), description="Directory of the worker's local state.")
     max_batch_records: Annotated[int, Field(ge=1)] = Field(
@@ -98,3 +118,45 @@ class Settings(BaseSettings):
     )
 
     log_level: str = Field("INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="Least severe log line shown.")
+
+    @field_validator("as_of")
+    @classmethod
+    def _is_a_clock(cls, value: str | None) -> str | None:
+        if value is not None:
+            AsOf.parse(value)
+        return value
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        if self.drain_seconds * 3 > self.rebalance_timeout_seconds:
+            raise ValueError(
+                f"LOTRISK_DRAIN_SECONDS {self.drain_seconds:g} is more than a third of "
+                f"LOTRISK_REBALANCE_TIMEOUT_SECONDS {self.rebalance_timeout_seconds:g}; "
+                "lower the one or raise the other"
+            )
+        if self.as_of_started is not None and self.as_of is None:
+            raise ValueError("LOTRISK_AS_OF_STARTED is set without LOTRISK_AS_OF; set both or neither")
+        return self
+
+
+def load_settings() -> Settings:
+    """The settings of this process' environment.
+
+    Raises:
+        SettingsError: a value that can't be used; one line a variable.
+    """
+    try:
+        return Settings()
+    except ValidationError as error:
+        lines = []
+        for problem in error.errors(include_input=False, include_url=False):
+            message = problem["msg"].removeprefix("Value error, ")
+            name = "".join(ENV_PREFIX + str(part).upper() for part in problem["loc"][:1])
+            lines.append(f"{name}: {message}" if name else message)
+        raise SettingsError("\n".join(lines)) from None
+
+
+def unknown_variables(environment: Mapping[str, str]) -> tuple[str, ...]:
+    """Variables with lotrisk's prefix that no setting reads: most likely misspelt."""
+    known = {ENV_PREFIX + name.upper() for name in Settings.model_fields}
+    return tuple(sorted(name for name in environment if name.startswith(ENV_PREFIX) and name.upper() not in known))
