@@ -1,1 +1,1 @@
-"""The Faust agents, one file each."""
+"""The Faust agents, one file each: they hand batches to lanes and do nothing else."""

@@ -1,0 +1,23 @@
+"""`dms.parts` to `parts.enriched`."""
+
+from __future__ import annotations
+
+import faust
+
+from schemas.cloudevents import EventType
+from streams.app import LotriskApp, batch_topic
+from streams.enrich.part import enrich_part
+from streams.topics import PARTS, PARTS_DLQ, PARTS_ENRICHED
+from streams.transport.batch import RecordBatch
+from streams.transport.pipeline import Pipeline
+
+PIPELINE = Pipeline(PARTS, PARTS_ENRICHED, PARTS_DLQ, EventType.PART_ENRICHED, EventType.PART_REMOVED, enrich_part)
+
+
+def register(app: LotriskApp) -> None:
+    """Add the agent to `app`."""
+
+    @app.agent(batch_topic(app, PIPELINE), name="parts", concurrency=1)  # type: ignore[untyped-decorator]
+    async def parts(batches: faust.StreamT[RecordBatch]) -> None:
+        async for batch in batches:
+            app.lanes.submit(batch)

@@ -1,0 +1,50 @@
+"""When rejections are no longer single bad records but a broken feed."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+
+WINDOW = 1000
+"""Records over which the share of rejections is looked at."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tripped:
+    """The limit was reached; `reason` says which and by what."""
+
+    reason: str
+
+
+class DlqLimit:
+    """Counts rejections of one partition, in a row and among the last 1,000 records."""
+
+    def __init__(self, max_consecutive: int, max_percent: float) -> None:
+        self._max_consecutive = max_consecutive
+        self._max_percent = max_percent
+        self._consecutive = 0
+        self._window: deque[bool] = deque(maxlen=WINDOW)
+        self._rejected = 0
+
+    def accepted(self, count: int = 1) -> None:
+        """Note `count` records in a row that were not rejected."""
+        self._consecutive = 0
+        for _ in range(min(count, WINDOW)):
+            self._push(rejected=False)
+
+    def rejected(self) -> Tripped | None:
+        """Note a rejected record; the answer says whether the lane must pause."""
+        self._consecutive += 1
+        self._push(rejected=True)
+        if self._consecutive >= self._max_consecutive:
+            return Tripped(f"{self._consecutive} records in a row were rejected (limit {self._max_consecutive})")
+        if len(self._window) == WINDOW and self._rejected * 100 >= self._max_percent * WINDOW:
+            share = self._rejected * 100 / WINDOW
+            return Tripped(f"{share:.1f}% of the last {WINDOW:,} records were rejected (limit {self._max_percent:g}%)")
+        return None
+
+    def _push(self, *, rejected: bool) -> None:
+        if len(self._window) == WINDOW and self._window[0]:
+            self._rejected -= 1
+        self._window.append(rejected)
+        self._rejected += rejected

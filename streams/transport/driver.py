@@ -1,0 +1,285 @@
+"""The record-batch Faust driver: one Faust message is a `RecordBatch` of one partition.
+
+It plugs in through the entry-point group `faust.transports` under the scheme `lotrisk://`. Offsets are the lanes' own
+business: Faust's acks and gaps are switched off here. This is the only file that touches private members of Faust's
+consumer and of aiokafka's; `tests/unit/transport/test_driver_guards.py` fails when one of them changes upstream.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Mapping, Sequence
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, cast
+
+import aiokafka
+from aiokafka import TopicPartition
+from aiokafka.coordinator.assignors.sticky.sticky_assignor import StickyPartitionAssignor
+from faust.exceptions import NotReady
+from faust.transport.drivers import aiokafka as stock
+from faust.types import TP, ConsumerMessage
+
+from streams.connection import aiokafka_options
+from streams.settings import ProcessingGuarantee, Settings
+from streams.transport import failpoints
+from streams.transport.batch import InputRecord, RecordBatch
+
+if TYPE_CHECKING:
+    from streams.transport.lanes import Lanes
+
+SUPPORTED = {"faust-streaming": "0.15.3", "aiokafka": "0.14.0"}
+"""The releases whose private members this driver was written against."""
+
+FETCH_MAX_WAIT_MS = 100
+"""Longest poll of the broker; Faust's 1,500 would hold back a partition whose neighbours are idle."""
+
+
+class Host(Protocol):
+    """What the driver needs of the Faust app it serves."""
+
+    settings: Settings
+    lanes: Lanes
+    consumer_generation_id: int
+    conf: Any
+
+
+def check_versions() -> None:
+    """Refuse to run on a Faust or aiokafka whose insides this driver does not know.
+
+    Raises:
+        RuntimeError: another release is installed; the message says which is needed.
+    """
+    for name, wanted in SUPPORTED.items():
+        found = version(name)
+        if found != wanted:
+            raise RuntimeError(
+                f"{name} {found} is installed, lotrisk's transport needs {wanted}: install the locked set"
+            )
+
+
+class ConsumerThread(stock.AIOKafkaConsumerThread):  # type: ignore[misc]  # Faust ships no types
+    """The thread that owns the aiokafka consumer, with lotrisk's own options."""
+
+    def _create_worker_consumer(self, transport: Transport) -> aiokafka.AIOKafkaConsumer:
+        app = cast(Host, self.app)
+        conf = app.conf
+        settings = app.settings
+
+        class Sticky(StickyPartitionAssignor):  # type: ignore[misc]  # aiokafka ships no types
+            """The sticky assignor keeps its memory on the class: one class a consumer."""
+
+        self._assignor = Sticky
+        return aiokafka.AIOKafkaConsumer(
+            client_id=conf.broker_client_id,
+            group_id=conf.id,
+            partition_assignment_strategy=[Sticky],
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+            isolation_level="read_committed",
+            max_poll_records=settings.max_batch_records,
+            max_partition_fetch_bytes=2 * 1_048_576,
+            fetch_max_bytes=16 * 1_048_576,
+            fetch_max_wait_ms=FETCH_MAX_WAIT_MS,
+            request_timeout_ms=int(conf.broker_request_timeout * 1000),
+            session_timeout_ms=int(settings.session_timeout_seconds * 1000),
+            heartbeat_interval_ms=int(settings.session_timeout_seconds * 1000 / 5),
+            rebalance_timeout_ms=int(settings.rebalance_timeout_seconds * 1000),
+            max_poll_interval_ms=int(conf.broker_max_poll_interval * 1000),
+            metadata_max_age_ms=30_000,
+            **aiokafka_options(settings),
+        )
+
+    async def committed_and_seek(self, partitions: Iterable[TP]) -> dict[TP, int]:
+        """Seek each partition to its committed offset, or to the beginning; return where they stand."""
+        return cast(dict[TP, int], await self.call_thread(self._committed_and_seek, list(partitions)))
+
+    async def _committed_and_seek(self, partitions: Sequence[TP]) -> dict[TP, int]:
+        consumer = self._ensure_consumer()
+        positions: dict[TP, int] = {}
+        beginnings = []
+        for tp in partitions:
+            topic_partition = TopicPartition(tp.topic, tp.partition)
+            committed = await consumer.committed(topic_partition)
+            if committed:
+                consumer.seek(topic_partition, committed)
+                positions[tp] = committed
+            else:
+                beginnings.append(topic_partition)
+        if beginnings:
+            await consumer.seek_to_beginning(*beginnings)
+            for topic_partition in beginnings:
+                tp = TP(topic_partition.topic, topic_partition.partition)
+                positions[tp] = await consumer.position(topic_partition)
+        return positions
+
+
+class Consumer(stock.Consumer):  # type: ignore[misc]  # Faust ships no types
+    """Faust's consumer with batches for messages and lanes for offsets."""
+
+    app: Host
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        check_versions()
+        super().__init__(*args, **kwargs)
+        self._open: dict[TP, RecordBatch] = {}
+        self._full: set[TP] = set()
+        self._room = asyncio.Event()
+
+    def _new_consumer_thread(self) -> ConsumerThread:
+        return ConsumerThread(self, loop=self.loop, beacon=self.beacon)
+
+    # -- fetching and joining
+
+    async def _wait_next_records(self, timeout: float) -> Any:
+        """Faust sleeps a second when every partition is full; wait for room instead."""
+        if self.flow_active and not self._get_active_partitions() and self._full:
+            self._room.clear()
+            try:
+                await asyncio.wait_for(self._room.wait(), timeout)
+            except TimeoutError:
+                return None, self._active_partitions
+        return await super()._wait_next_records(timeout)
+
+    async def _getmany(self, active_partitions: set[TP] | None, timeout: float) -> Mapping[TP, list[RecordBatch]]:
+        """Join what was fetched to the batches that wait; return only the new ones."""
+        generation = self.app.consumer_generation_id
+        fetched: Mapping[TP, list[InputRecord]] = await super()._getmany(
+            active_partitions=active_partitions, timeout=timeout
+        )
+        if generation != self.app.consumer_generation_id or not self.flow_active:
+            return {}
+        fresh: dict[TP, list[RecordBatch]] = {}
+        for topic_partition, records in fetched.items():
+            tp = TP(topic_partition.topic, topic_partition.partition)
+            batch = self._open.get(tp)
+            if batch is None:
+                batch = self._open[tp] = RecordBatch(tp, generation)
+                fresh[tp] = [batch]
+            batch.join(records)
+            if self.app.lanes.is_full(batch):
+                self._full.add(tp)
+                self.on_buffer_full(tp)
+        self.app.lanes.waiting(self._open.values())
+        return fresh
+
+    def _to_message(self, tp: TP, record: RecordBatch) -> ConsumerMessage:
+        return ConsumerMessage(
+            record.topic,
+            record.partition,
+            record.last_offset,
+            record.records[0].timestamp / 1000,
+            0,
+            [],
+            None,
+            record,
+            None,
+            0,
+            record.bytes,
+            tp,
+            generation_id=self.app.consumer_generation_id,
+        )
+
+    def seal(self, batch: RecordBatch) -> None:
+        """A lane takes the batch: nothing joins it any more, and its partition may be fetched again."""
+        batch.sealed = True
+        if self._open.get(batch.tp) is batch:
+            del self._open[batch.tp]
+        if batch.tp in self._full:
+            self._full.discard(batch.tp)
+            self.on_buffer_drop(batch.tp)
+            self._room.set()
+
+    def hold(self, tp: TP) -> None:
+        """Fetch no more of a partition whose lane is paused."""
+        self._open.pop(tp, None)
+        self._full.add(tp)
+        self.on_buffer_full(tp)
+
+    def _forget_batches(self) -> None:
+        self._open.clear()
+        self._full.clear()
+        self._buffered_partitions.clear()
+        self._room.set()
+
+    # -- offsets
+
+    def ack(self, message: Any) -> bool:
+        """Mark only: a batch is finished when its lane says so."""
+        if message.acked:
+            return False
+        message.acked = True
+        self._unacked_messages.discard(message)
+        return True
+
+    async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
+        """Offsets of batches aren't consecutive, and nobody asks."""
+
+    def _filter_committable_offsets(self, tps: Iterable[TP]) -> dict[TP, int]:
+        """What the lanes finished; in exactly once offsets move only inside the transactions."""
+        if self.app.settings.processing_guarantee is ProcessingGuarantee.EXACTLY_ONCE:
+            return {}
+        return {
+            tp: offset
+            for tp, offset in self.app.lanes.finished_offsets().items()
+            if offset > (self._committed_offset[tp] or 0)
+        }
+
+    async def _commit_offsets(self, offsets: Mapping[TP, int], start_new_transaction: bool = True) -> bool:
+        assigned = self.assignment()
+        ours = {tp: offset for tp, offset in offsets.items() if tp in assigned}
+        if not ours or not await self._commit(ours):
+            return False
+        self._committed_offset.update(ours)
+        self.app.lanes.committed(ours)
+        return True
+
+    # -- rebalances
+
+    async def on_partitions_revoked(self, revoked: set[TP]) -> None:
+        """Let the batches in work finish within a bound, then close; only then the group goes on."""
+        await self.app.lanes.revoke()
+        self._forget_batches()
+        if self.app.settings.processing_guarantee is ProcessingGuarantee.AT_LEAST_ONCE:
+            offsets = self._filter_committable_offsets(())
+            await self._commit_offsets(offsets)
+        await super().on_partitions_revoked(revoked)
+
+    async def on_partitions_assigned(self, assigned: set[TP], generation_id: int = 0) -> None:
+        """Only bookkeeping: no heartbeat is sent until this returns."""
+        self._forget_batches()
+        await super().on_partitions_assigned(assigned, generation_id)
+        await failpoints.reach("assigned")
+
+    async def perform_seek(self) -> None:
+        """Seek to the committed offsets, but never before every assigned partition is leased in this generation.
+
+        Raises:
+            NotReady: the leases of this generation aren't open yet.
+        """
+        generation = self.app.consumer_generation_id
+        assigned = {TP(tp.topic, tp.partition) for tp in self.assignment()}
+        if not self.app.lanes.are_leased(assigned, generation):
+            raise NotReady(f"generation {generation}: partitions are not leased yet")
+        await failpoints.reach("seek.before")
+        self._forget_batches()
+        positions = await cast(ConsumerThread, self._thread).committed_and_seek(assigned)
+        await failpoints.reach("seek.after")
+        self._forget_batches()
+        self._read_offset.update(dict(positions))
+        self._committed_offset.update(dict(positions))
+        self.app.lanes.positioned(positions)
+
+
+class Producer(stock.Producer):  # type: ignore[misc]  # Faust ships no types
+    """Faust starts one; lotrisk sends through its lanes, so this one only has to be able to connect."""
+
+    def _settings_auth(self) -> Mapping[str, Any]:
+        options = aiokafka_options(cast(Host, self.app).settings)
+        return {name: value for name, value in options.items() if name != "bootstrap_servers"}
+
+
+class Transport(stock.Transport):  # type: ignore[misc]  # Faust ships no types
+    """Faust transport `lotrisk://`: aiokafka underneath, record batches above."""
+
+    Consumer: ClassVar[type] = Consumer
+    Producer: ClassVar[type] = Producer

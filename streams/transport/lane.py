@@ -1,0 +1,273 @@
+"""One lane: the task that owns one input partition's producer, state and order."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from aiokafka.errors import ProducerFenced
+
+from schemas.cloudevents import TRACEPARENT, EventType, HeaderTemplate, header
+from schemas.dead_letter import dead_letter_headers
+from streams import __version__
+from streams.enrich.context import Context
+from streams.enrich.outcome import Enriched, Reason, Rejected, Removed
+from streams.metrics import LaneMetrics
+from streams.state.view import PartitionState
+from streams.transport import failpoints
+from streams.transport.batch import InputRecord, RecordBatch
+from streams.transport.dlq_limit import DlqLimit, Tripped
+from streams.transport.lease import Lease
+from streams.transport.outbox import Draft, Outbox, record_fits
+from streams.transport.partitioning import partition_of
+from streams.transport.pipeline import Pipeline
+
+log = logging.getLogger(__name__)
+
+SLICE_SECONDS = 0.010
+"""Longest stretch of enriching before other lanes and heartbeats get their turn."""
+FUTURE_TOLERANCE_MS = 60_000
+"""How far a record's time may be ahead of this clock before it is clamped; brokers refuse more than an hour."""
+
+
+@dataclass(slots=True)
+class _Tally:
+    out: int = 0
+    tombstones: int = 0
+    dead_letters: Counter[str] = field(default_factory=Counter)
+    notes: Counter[str] = field(default_factory=Counter)
+
+
+@dataclass(frozen=True, slots=True)
+class LanePlace:
+    """Names and numbers that stay the same for a lane."""
+
+    prefix: str
+    topic_id: str
+    partition: int
+    partitions: int
+    pipeline: Pipeline
+
+    @property
+    def source(self) -> str:
+        """Full name of the input topic."""
+        return self.pipeline.source.full_name(self.prefix)
+
+
+class Lane:
+    """Works on the batches of one partition, one after the other.
+
+    A batch is finished when everything it led to is acknowledged and, in exactly once, committed with its offset. Any
+    other end of a batch is told to `fatal`, save two: the partition was taken away, or too many rejections paused it.
+    """
+
+    def __init__(
+        self,
+        place: LanePlace,
+        *,
+        lease: Lease,
+        outbox: Outbox,
+        state: PartitionState,
+        context: Callable[[], Context],
+        limit: DlqLimit,
+        metrics: LaneMetrics,
+        seal: Callable[[RecordBatch], None],
+        pause: Callable[[str], None],
+        fatal: Callable[[BaseException], None],
+    ) -> None:
+        self.place = place
+        self.lease = lease
+        self.outbox = outbox
+        self.state = state
+        self.metrics = metrics
+        self.finished_offset: int | None = None
+        self.paused_because: str | None = None
+        self._context = context
+        self._limit = limit
+        self._seal = seal
+        self._pause = pause
+        self._fatal = fatal
+        self._inbox: RecordBatch | None = None
+        self._arrived = asyncio.Event()
+        self._source = place.source
+        self._enriched = place.pipeline.enriched.full_name(place.prefix)
+        self._dead = place.pipeline.dead_letters.full_name(place.prefix)
+        self._enriched_headers = self._template(place.pipeline.enriched_event)
+        self._removed_headers = self._template(place.pipeline.removed_event)
+        self._task: asyncio.Task[None] | None = None
+
+    def _template(self, event: EventType) -> HeaderTemplate:
+        return HeaderTemplate(event, self._source, self.place.topic_id, self.place.partition)
+
+    def start(self) -> None:
+        """Begin to work on what is offered."""
+        self._task = asyncio.get_running_loop().create_task(
+            self._run(), name=f"lane {self._source}[{self.place.partition}]"
+        )
+
+    async def end(self) -> None:
+        """Cancel what is left of the lane and wait until it is gone; the lease is closed."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait([self._task])
+
+    def offer(self, batch: RecordBatch) -> None:
+        """The next batch; it stays open for joining until the lane takes it."""
+        self._inbox = batch
+        self._arrived.set()
+
+    async def _run(self) -> None:
+        try:
+            while True:
+                await self._arrived.wait()
+                self._arrived.clear()
+                batch, self._inbox = self._inbox, None
+                if batch is None or not self.lease.begin():
+                    continue
+                try:
+                    self._seal(batch)
+                    await self._work(batch)
+                finally:
+                    self.lease.end()
+                if self.paused_because is not None:
+                    return
+        except asyncio.CancelledError:
+            raise
+        except ProducerFenced as error:
+            self.metrics.fenced()
+            if self.lease.allows_sending:
+                # Fenced, or timed out, while the partition is ours: nothing can be trusted from here.
+                self._fatal(error)
+            log.info("%s[%d]: a newer owner has the partition", self._source, self.place.partition)
+        except Exception as error:
+            if self.lease.allows_sending:
+                self._fatal(error)
+            log.warning("%s[%d]: gave up on a revoked partition: %r", self._source, self.place.partition, error)
+
+    async def _work(self, batch: RecordBatch) -> None:
+        started = time.perf_counter()
+        await failpoints.reach("batch.begun")
+        draft = self.outbox.draft()
+        tally = _Tally()
+        tripped = await self._enrich(batch, draft, tally)
+        if tripped is not None:
+            self.paused_because = tripped.reason
+            self.metrics.paused = True
+            log.error(
+                "%s[%d] is paused at offset %d: %s. Nothing of this batch was published or committed; mend the feed or "
+                "raise LOTRISK_DLQ_MAX_CONSECUTIVE / LOTRISK_DLQ_MAX_PERCENT, then restart the worker.",
+                self._source, self.place.partition, batch.first_offset, tripped.reason,
+            )  # fmt: skip
+            self._pause(tripped.reason)
+            return
+        if not self.lease.allows_sending:
+            return
+        next_offset = batch.last_offset + 1
+        sent = time.perf_counter()
+        await self.outbox.publish(
+            draft,
+            self.place.partition,
+            last=self._enriched,
+            offsets={(self._source, self.place.partition): next_offset},
+        )
+        await failpoints.reach("batch.committed")
+        self.state.apply({}, next_offset)
+        self.finished_offset = next_offset
+        now = time.perf_counter()
+        if self.outbox.transactional_id is not None:
+            self.metrics.transaction(now - sent)
+        self.metrics.batch(
+            records=len(batch),
+            size_bytes=batch.bytes,
+            seconds=now - started,
+            out=tally.out,
+            tombstones=tally.tombstones,
+            dead_letters=tally.dead_letters,
+            notes=tally.notes,
+            timestamps_ms=[record.timestamp for record in batch.records],
+        )
+        await failpoints.reach("batch.applied")
+
+    async def _enrich(self, batch: RecordBatch, draft: Draft, tally: _Tally) -> Tripped | None:
+        """Enrich every record into the draft; no await longer than a turn of the loop."""
+        context = self._context()
+        book = str(context.book.number)
+        enrich = self.place.pipeline.enrich
+        now_ms = int(time.time() * 1000)
+        accepted = 0
+        turn_ends = time.perf_counter() + SLICE_SECONDS
+        for record in batch.records:
+            key = record.key
+            if key is not None and partition_of(key, self.place.partitions) != self.place.partition:
+                tally.notes["wrong_partition"] += 1
+            outcome = enrich(key, record.value, context)
+            if isinstance(outcome, Enriched):
+                outcome = self._add_enriched(draft, record, outcome, book, now_ms, tally)
+            elif isinstance(outcome, Removed):
+                headers = self._removed_headers.headers(record.offset, book, record.timestamp, _trace(record))
+                draft.add(self._enriched, outcome.key, None, headers, self._output_time(record, now_ms, tally))
+                tally.tombstones += 1
+            if isinstance(outcome, Rejected):
+                self._limit.accepted(accepted)
+                accepted = 0
+                self._add_dead_letter(draft, record, outcome, now_ms, tally)
+                tripped = self._limit.rejected()
+                if tripped is not None:
+                    return tripped
+            else:
+                accepted += 1
+            if time.perf_counter() > turn_ends:
+                await asyncio.sleep(0)
+                turn_ends = time.perf_counter() + SLICE_SECONDS
+        if accepted:
+            self._limit.accepted(accepted)
+        return None
+
+    def _add_enriched(
+        self, draft: Draft, record: InputRecord, outcome: Enriched, book: str, now_ms: int, tally: _Tally
+    ) -> Enriched | Rejected:
+        headers = self._enriched_headers.headers(record.offset, book, record.timestamp, _trace(record))
+        if not record_fits(outcome.key, outcome.value, headers):
+            return Rejected(
+                Reason.TOO_LARGE,
+                f"the enriched record has {len(outcome.value):,} bytes, more than its topic takes: shorten the record",
+            )
+        draft.add(self._enriched, outcome.key, outcome.value, headers, self._output_time(record, now_ms, tally))
+        tally.out += 1
+        for note in outcome.notes:
+            tally.notes[note] += 1
+        return outcome
+
+    def _add_dead_letter(
+        self, draft: Draft, record: InputRecord, rejected: Rejected, now_ms: int, tally: _Tally
+    ) -> None:
+        headers = dead_letter_headers(
+            record.headers,
+            reason=rejected.reason.value,
+            detail=rejected.detail,
+            topic=self._source,
+            partition=self.place.partition,
+            offset=record.offset,
+            timestamp_ms=record.timestamp,
+            version=__version__,
+        )
+        # Retention of dead letters counts from now, not from the record's own time.
+        draft.add(self._dead, record.key, record.value, headers, now_ms)
+        tally.dead_letters[rejected.reason.value] += 1
+
+    @staticmethod
+    def _output_time(record: InputRecord, now_ms: int, tally: _Tally) -> int:
+        if record.timestamp < 0:
+            return now_ms
+        if record.timestamp > now_ms + FUTURE_TOLERANCE_MS:
+            tally.notes["timestamp_clamped"] += 1
+            return now_ms
+        return record.timestamp
+
+
+def _trace(record: InputRecord) -> bytes | None:
+    return header(record.headers, TRACEPARENT) if record.headers else None

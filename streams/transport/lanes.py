@@ -1,0 +1,215 @@
+"""All lanes of this worker, and the order in which they are given up and taken on.
+
+    revoked:  leases drain, bounded, then close            (in the consumer's callback: the group waits for it)
+    complete: old lanes end, new producers start in parallel (InitProducerId), state is restored, leases open
+    seek:     only now are the committed offsets read
+
+A new owner's producer starts before the committed offset is read: that settles and fences what the old owner left, and
+only then does the offset tell the truth.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable, Mapping
+from typing import Protocol
+
+from faust.types import TP
+
+from streams.enrich.context import Context
+from streams.metrics import Metrics
+from streams.settings import ProcessingGuarantee, Settings
+from streams.state.view import EveryRecordNew, PartitionState
+from streams.transport import failpoints
+from streams.transport.batch import RecordBatch
+from streams.transport.dlq_limit import DlqLimit
+from streams.transport.lane import Lane, LanePlace
+from streams.transport.lease import Lease
+from streams.transport.outbox import Outbox
+from streams.transport.pipeline import Pipeline
+
+log = logging.getLogger(__name__)
+
+
+class Fetching(Protocol):
+    """What lanes tell the consumer."""
+
+    def seal(self, batch: RecordBatch) -> None: ...
+    def hold(self, tp: TP) -> None: ...
+
+
+class Lanes:
+    """The lanes of the assigned partitions, one generation of the group at a time."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        pipelines: Iterable[Pipeline],
+        *,
+        context: Callable[[], Context],
+        metrics: Metrics,
+        fatal: Callable[[BaseException], None],
+    ) -> None:
+        self._settings = settings
+        self._pipelines = {pipeline.source.full_name(settings.topic_prefix): pipeline for pipeline in pipelines}
+        self._context = context
+        self._metrics = metrics
+        self._fatal = fatal
+        self._lanes: dict[TP, Lane] = {}
+        self._leased: tuple[int, frozenset[TP]] | None = None
+        self._lock = asyncio.Lock()
+        self.topic_ids: Mapping[str, str] = {}
+        self.partition_counts: Mapping[str, int] = {}
+        self.fetching: Fetching | None = None
+
+    def __getitem__(self, tp: TP) -> Lane:
+        return self._lanes[tp]
+
+    def __len__(self) -> int:
+        return len(self._lanes)
+
+    @property
+    def assigned(self) -> frozenset[TP]:
+        """The partitions leased now."""
+        return self._leased[1] if self._leased else frozenset()
+
+    @property
+    def paused(self) -> Mapping[TP, str]:
+        """The paused partitions and why."""
+        return {tp: lane.paused_because for tp, lane in self._lanes.items() if lane.paused_because is not None}
+
+    # -- what the agents and the driver call
+
+    def submit(self, batch: RecordBatch) -> None:
+        """Hand a batch to the lane of its partition; one of an earlier generation is dropped, it will be read again."""
+        lane = self._lanes.get(batch.tp)
+        if lane is not None and lane.lease.generation == batch.generation:
+            lane.offer(batch)
+
+    def is_full(self, batch: RecordBatch) -> bool:
+        """Whether a waiting batch is large enough for its partition not to be fetched for now."""
+        return len(batch) >= self._settings.max_batch_records or batch.bytes >= self._settings.max_batch_bytes
+
+    def waiting(self, batches: Iterable[RecordBatch]) -> None:
+        """Show how much waits."""
+        for batch in batches:
+            lane = self._lanes.get(batch.tp)
+            if lane is not None:
+                lane.metrics.in_flight_records = len(batch)
+                lane.metrics.in_flight_bytes = batch.bytes
+
+    def finished_offsets(self) -> dict[TP, int]:
+        """The next offset of each partition whose batches are acknowledged up to there."""
+        return {tp: lane.finished_offset for tp, lane in self._lanes.items() if lane.finished_offset is not None}
+
+    def committed(self, offsets: Mapping[TP, int]) -> None:
+        """Offsets were committed (at least once)."""
+        now = self._metrics.clock()
+        for tp, offset in offsets.items():
+            lane = self._lanes.get(tp)
+            if lane is not None:
+                lane.metrics.progress.update(now=now, committed=offset)
+
+    def positioned(self, positions: Mapping[TP, int]) -> None:
+        """The consumer was sought to these offsets."""
+        self.committed(positions)
+
+    def observe_ends(self, end_of: Callable[[TP], int | None]) -> None:
+        """Take in the ends of the partitions and, in exactly once, what the lanes committed."""
+        now = self._metrics.clock()
+        exactly_once = self._settings.processing_guarantee is ProcessingGuarantee.EXACTLY_ONCE
+        for tp, lane in self._lanes.items():
+            committed = lane.finished_offset if exactly_once else None
+            lane.metrics.progress.update(now=now, committed=committed, end=end_of(tp))
+
+    def are_leased(self, partitions: Iterable[TP], generation: int) -> bool:
+        """Whether every one of `partitions` is leased in this generation."""
+        return self._leased is not None and self._leased[0] == generation and self._leased[1] >= set(partitions)
+
+    # -- the order of a rebalance
+
+    async def revoke(self) -> None:
+        """Drain every lease within the bound, then close it. The group waits for this."""
+        self._leased = None
+        await failpoints.reach("revoke.draining")
+        bound = min(self._settings.drain_seconds, self._settings.rebalance_timeout_seconds / 3)
+        finished = await asyncio.gather(*(lane.lease.drain(bound) for lane in self._lanes.values()))
+        cut_short = [tp for tp, done in zip(self._lanes, finished, strict=True) if not done]
+        if cut_short:
+            log.warning("revoked with batches still in work after %.1f s, given up: %s", bound, cut_short)
+        await failpoints.reach("revoke.closed")
+
+    async def lease(self, assigned: Iterable[TP], generation: int, current: Callable[[], int]) -> None:
+        """Take on `assigned` in `generation`; nothing happens where that was done already.
+
+        `current` tells the group's generation now: when a further rebalance overtakes this one, it gives up early.
+        """
+        partitions = frozenset(assigned)
+        async with self._lock:
+            if self._leased == (generation, partitions):
+                return
+            self._leased = None
+            await self._end_all()
+            await failpoints.reach("lease.lanes_stopped")
+            lanes = {tp: self._new_lane(tp, generation) for tp in sorted(partitions)}
+            started = await asyncio.gather(*(lane.outbox.start() for lane in lanes.values()), return_exceptions=True)
+            failures = [result for result in started if isinstance(result, BaseException)]
+            if failures or current() != generation:
+                await asyncio.gather(*(lane.outbox.stop() for lane in lanes.values()))
+                if failures and current() == generation:
+                    raise failures[0]
+                return
+            await failpoints.reach("lease.producers_started")
+            await asyncio.gather(*(lane.state.restore() for lane in lanes.values()))
+            await failpoints.reach("lease.state_restored")
+            self._lanes = lanes
+            for lane in lanes.values():
+                lane.start()
+            self._leased = (generation, partitions)
+            await failpoints.reach("lease.opened")
+
+    async def close(self) -> None:
+        """The worker stops: let what is in work finish, then end the lanes and their producers."""
+        await self.revoke()
+        async with self._lock:
+            await self._end_all()
+
+    async def _end_all(self) -> None:
+        lanes, self._lanes = self._lanes, {}
+        for tp, lane in lanes.items():
+            await lane.end()
+            self._metrics.release(tp.topic, tp.partition)
+        await asyncio.gather(*(lane.outbox.stop() for lane in lanes.values()))
+
+    def _new_lane(self, tp: TP, generation: int) -> Lane:
+        settings = self._settings
+        place = LanePlace(
+            prefix=settings.topic_prefix,
+            topic_id=self.topic_ids[tp.topic],
+            partition=tp.partition,
+            partitions=self.partition_counts[tp.topic],
+            pipeline=self._pipelines[tp.topic],
+        )
+        exactly_once = settings.processing_guarantee is ProcessingGuarantee.EXACTLY_ONCE
+        fetching = self.fetching
+        assert fetching is not None, "the consumer registers itself before any partition is assigned"
+
+        def pause(_: str) -> None:
+            fetching.hold(tp)
+
+        return Lane(
+            place,
+            lease=Lease(generation),
+            outbox=Outbox(settings, f"{settings.group}-{tp.topic}-{tp.partition}" if exactly_once else None),
+            state=self._open_state(tp),
+            context=self._context,
+            limit=DlqLimit(settings.dlq_max_consecutive, settings.dlq_max_percent),
+            metrics=self._metrics.lane(tp.topic, tp.partition),
+            seal=fetching.seal,
+            pause=pause,
+            fatal=self._fatal,
+        )
+
+    def _open_state(self, tp: TP) -> PartitionState:
+        return EveryRecordNew()

@@ -1,0 +1,161 @@
+"""One lane's way out: a producer and the batches it builds, in one object, so that no batch leaves by another producer.
+
+With a transactional id, one `Draft` is one transaction: records and offsets together, or nothing. Without, the records
+that must stand before the enriched ones (flags, dead letters) are acknowledged first.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Mapping
+from typing import Any, TypeVar
+
+from aiokafka import AIOKafkaProducer, TopicPartition
+from aiokafka.errors import KafkaError
+
+from streams.connection import aiokafka_options
+from streams.settings import Settings
+from streams.topics import OUTPUT_MAX_BYTES
+from streams.transport import failpoints
+from streams.transport.batch import Headers
+
+log = logging.getLogger(__name__)
+
+BATCH_BYTES = 900_000
+"""Uncompressed bytes of a batch: large enough for zstd to work well, below the topics' limit."""
+RECORD_OVERHEAD_BYTES = 512
+"""More than the framing of a batch that holds a single record."""
+
+T = TypeVar("T")
+
+
+class DeliveryError(RuntimeError):
+    """The broker did not take what was sent, in time or at all; the lane's producer is finished."""
+
+
+class Draft:
+    """Records of one lane's batch, built and not yet sent; made by `Outbox.draft`."""
+
+    def __init__(self, producer: AIOKafkaProducer) -> None:
+        self._producer = producer
+        self._open: dict[str, Any] = {}
+        self._batches: dict[str, list[Any]] = {}
+        self.records = 0
+
+    def add(self, topic: str, key: bytes | None, value: bytes | None, headers: Headers, timestamp_ms: int) -> None:
+        """Append one record for `topic`; a full batch is closed and the next begun."""
+        builder = self._open.get(topic)
+        if builder is None or builder.append(timestamp=timestamp_ms, key=key, value=value, headers=headers) is None:
+            if builder is not None:
+                builder.close()
+            builder = self._open[topic] = self._producer.create_batch()
+            self._batches.setdefault(topic, []).append(builder)
+            # The first record of a batch is taken whatever its size; record_fits was asked before.
+            builder.append(timestamp=timestamp_ms, key=key, value=value, headers=headers)
+        self.records += 1
+
+    def batches(self, *, last: str) -> tuple[list[tuple[str, Any]], list[tuple[str, Any]]]:
+        """The closed batches: those that go first, and those of the topic `last`."""
+        first: list[tuple[str, Any]] = []
+        final: list[tuple[str, Any]] = []
+        for topic, builders in self._batches.items():
+            for builder in builders:
+                builder.close()
+                (final if topic == last else first).append((topic, builder))
+        return first, final
+
+
+def record_fits(key: bytes | None, value: bytes | None, headers: Headers) -> bool:
+    """Whether an output topic takes the record: one that it refuses takes its batch and its producer with it."""
+    size = RECORD_OVERHEAD_BYTES + len(key or b"") + len(value or b"")
+    size += sum(len(name) + len(content or b"") + 8 for name, content in headers)
+    return size <= OUTPUT_MAX_BYTES
+
+
+class Outbox:
+    """A producer for one input partition; `transactional_id` None means at least once."""
+
+    def __init__(self, settings: Settings, transactional_id: str | None) -> None:
+        self._limit = settings.transaction_timeout_seconds * 0.8
+        self._group = settings.group
+        self.transactional_id = transactional_id
+        more: dict[str, Any] = (
+            {"enable_idempotence": True}
+            if transactional_id is None
+            else {
+                "transactional_id": transactional_id,
+                "transaction_timeout_ms": int(settings.transaction_timeout_seconds * 1000),
+            }
+        )
+        self._producer = AIOKafkaProducer(
+            client_id=f"{settings.group}-lane",
+            acks="all",
+            compression_type="zstd",
+            max_batch_size=BATCH_BYTES,
+            max_request_size=OUTPUT_MAX_BYTES,
+            request_timeout_ms=int(self._limit * 1000),
+            linger_ms=0,
+            **more,
+            **aiokafka_options(settings),
+        )
+
+    async def start(self) -> None:
+        """Connect; with a transactional id, settle and fence whatever an earlier owner left (InitProducerId)."""
+        await self._within(self._producer.start(), "start of the producer")
+
+    async def stop(self) -> None:
+        """Disconnect. Only after the lane has ended: a stop under a running transaction would leave it waiting."""
+        try:
+            await asyncio.wait_for(self._producer.stop(), self._limit)
+        except (TimeoutError, KafkaError) as error:
+            log.warning("producer %s did not stop cleanly: %r", self.transactional_id, error)
+
+    def draft(self) -> Draft:
+        """An empty draft, to be published through this outbox only."""
+        return Draft(self._producer)
+
+    async def publish(self, draft: Draft, partition: int, *, last: str, offsets: Mapping[tuple[str, int], int]) -> None:
+        """Send the draft to `partition` of its topics, the topic `last` last, and commit `offsets` with it.
+
+        `offsets` are the next ones to read, by topic and partition; used with a transactional id only, where the
+        caller otherwise commits them afterwards.
+
+        Raises:
+            DeliveryError: something wasn't acknowledged, or not in time; nothing may be sent through this outbox again.
+            ProducerFenced: a newer owner has the partition.
+        """
+        first, final = draft.batches(last=last)
+        if self.transactional_id is None:
+            for stage in (first, final):
+                await self._within(self._send(stage, partition), "delivery")
+            await failpoints.reach("batch.delivered")
+            return
+        await self._within(self._transaction(first + final, partition, offsets), "transaction")
+
+    async def _transaction(
+        self, batches: list[tuple[str, Any]], partition: int, offsets: Mapping[tuple[str, int], int]
+    ) -> None:
+        await self._producer.begin_transaction()
+        await self._send(batches, partition)
+        await failpoints.reach("batch.delivered")
+        if offsets:
+            await self._producer.send_offsets_to_transaction(
+                {TopicPartition(topic, number): offset for (topic, number), offset in offsets.items()}, self._group
+            )
+        await failpoints.reach("batch.offsets_sent")
+        await self._producer.commit_transaction()
+
+    async def _send(self, batches: list[tuple[str, Any]], partition: int) -> None:
+        futures = [await self._producer.send_batch(builder, topic, partition=partition) for topic, builder in batches]
+        await failpoints.reach("batch.sent")
+        # A failed batch doesn't fail the transaction, so every one is looked at.
+        for result in await asyncio.gather(*futures, return_exceptions=True):
+            if isinstance(result, BaseException):
+                raise result
+
+    async def _within(self, work: Awaitable[T], what: str) -> T:
+        try:
+            return await asyncio.wait_for(work, self._limit)
+        except TimeoutError as error:
+            raise DeliveryError(f"{what} took longer than {self._limit:.0f} s") from error

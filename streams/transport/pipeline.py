@@ -1,0 +1,26 @@
+"""What a lane does with a record of one input topic, apart from moving it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from schemas.cloudevents import EventType
+from streams.enrich.context import Context
+from streams.enrich.outcome import Outcome
+from streams.topics import Topic
+
+Enrich = Callable[[bytes | None, bytes | None, Context], Outcome]
+"""A pure function of key, value and context."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pipeline:
+    """From one input topic to its enriched topic and its dead letters."""
+
+    source: Topic
+    enriched: Topic
+    dead_letters: Topic
+    enriched_event: EventType
+    removed_event: EventType
+    enrich: Enrich = field(repr=False)
