@@ -1,0 +1,99 @@
+"""What a feed file turns into: records ready to publish, and what is wrong with the lines that aren't."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from pydantic import BaseModel, ValidationError
+
+from schemas.part import Part
+from schemas.vehicle import Vehicle
+from streams.topics import INPUT_MAX_BYTES, PARTS, VEHICLES, Topic
+
+_FRAMING_BYTES = 128
+"""A record batch's header (61 bytes) and the longest record header, rounded up."""
+
+
+class Kind(StrEnum):
+    """Which of the two inputs a record belongs to."""
+
+    VEHICLES = "vehicles"
+    PARTS = "parts"
+
+    @property
+    def topic(self) -> Topic:
+        """The input topic of this kind."""
+        return VEHICLES if self is Kind.VEHICLES else PARTS
+
+    @property
+    def model(self) -> type[BaseModel]:
+        """The contract of a record of this kind."""
+        return Vehicle if self is Kind.VEHICLES else Part
+
+    @property
+    def id_field(self) -> str:
+        """The field that follows `dealer_id` in the key."""
+        return "vin" if self is Kind.VEHICLES else "part_number"
+
+
+@dataclass(frozen=True, slots=True)
+class FeedRecord:
+    """One record to publish. `value` None is a tombstone; `line` is 0 for a record the file doesn't hold."""
+
+    kind: Kind
+    line: int
+    dealer_id: str
+    ident: str
+    value: bytes | None
+
+    @property
+    def key(self) -> bytes:
+        """The record's key on its topic, `dealer_id:vin` or `dealer_id:part_number`."""
+        return f"{self.dealer_id}:{self.ident}".encode()
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Something about one line. `fatal` lines are not published; the others are, without the value named.
+
+    `key` is the record's key where the line's identity is legible: a snapshot leaves that record alone.
+    """
+
+    line: int
+    field: str
+    what: str
+    fatal: bool = True
+    key: bytes | None = None
+
+    def __str__(self) -> str:
+        return f"line {self.line}: {self.field}: {self.what}"
+
+
+def validated(kind: Kind, line: int, value: bytes) -> FeedRecord | list[Problem]:
+    """The record a JSON object holds, or everything that is wrong with it by the contract of `kind`.
+
+    The value is kept as it came. A record too large for the topic is refused with its size.
+    """
+    try:
+        model = kind.model.__pydantic_validator__.validate_json(value)
+    except ValidationError as error:
+        return [
+            Problem(line, ".".join(map(str, found["loc"])) or "record", _said(found["msg"], found.get("input")))
+            for found in error.errors(include_url=False)
+        ]
+    dealer_id: str = model.dealer_id
+    ident: str = getattr(model, kind.id_field)
+    record = FeedRecord(kind, line, dealer_id, ident, value)
+    size = len(value) + len(record.key) + _FRAMING_BYTES
+    if size > INPUT_MAX_BYTES:
+        what = f"{size:,} bytes with its key; {kind.topic.name} takes {INPUT_MAX_BYTES:,}: leave out photos or options"
+        return [Problem(line, "record", what, key=record.key)]
+    return record
+
+
+def _said(message: str, value: object) -> str:
+    shown = repr(value) if isinstance(value, str | int | float | bool) else ""
+    if len(shown) > 60:
+        shown = shown[:57] + "..."
+    return f"{shown}: {message}" if shown else message

@@ -1,0 +1,42 @@
+"""A row's fields put together as a record of its contract."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import orjson
+
+from streams.feeds.cells import CellValue
+from streams.feeds.records import FeedRecord, Kind, Problem, validated
+from streams.feeds.table import RowReading
+
+
+def row_record(
+    kind: Kind, line: int, reading: RowReading, dealer: str | None, updated_at: str | None
+) -> Iterator[FeedRecord | Problem]:
+    """A row's record, or all its problems with the key where the row's identity is legible."""
+    fields, problems = reading.fields, reading.problems
+    if dealer:
+        fields.setdefault("dealer_id", dealer)
+    if updated_at:
+        fields.setdefault("updated_at", updated_at)
+    unread = {problem.field for problem in problems}
+    for field, remedy in (("dealer_id", "add --dealer ID or a dealer column"), (kind.id_field, "fill it in")):
+        if field not in fields and field not in unread and "row" not in unread:
+            problems.append(Problem(line, field, f"missing; {remedy}"))
+    if any(problem.fatal for problem in problems):
+        key = f"{fields['dealer_id']}:{fields[kind.id_field]}".encode() if _named(kind, fields) else None
+        yield from (Problem(p.line, p.field, p.what, p.fatal, key) for p in problems)
+        return
+    yield from problems
+    ordered = {"dealer_id": fields.pop("dealer_id"), kind.id_field: fields.pop(kind.id_field)}
+    result = validated(kind, line, orjson.dumps(ordered | fields | reading.extras))
+    if isinstance(result, FeedRecord):
+        yield result
+    else:
+        key = f"{ordered['dealer_id']}:{ordered[kind.id_field]}".encode()
+        yield from (Problem(p.line, p.field, p.what, True, p.key or key) for p in result)
+
+
+def _named(kind: Kind, fields: dict[str, CellValue]) -> bool:
+    return "dealer_id" in fields and kind.id_field in fields
