@@ -1,0 +1,102 @@
+"""What a worker says about itself: alive, ready, and the state behind both."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Protocol
+
+from streams import __version__
+from streams.metrics import LaneMetrics, Metrics
+
+JSON = Mapping[str, "JSON"] | list["JSON"] | str | int | float | bool | None
+
+
+class Health(Protocol):
+    """What the health port asks. Each answer is made on the worker's own loop, so it must not wait."""
+
+    def not_live(self) -> tuple[str, ...]:
+        """Reasons to restart this process, none if it makes progress."""
+
+    def not_ready(self) -> tuple[str, ...]:
+        """Reasons not to count on this process, none if it does its part."""
+
+    def status(self) -> Mapping[str, JSON]:
+        """The state behind both, for a person or `lotrisk status`."""
+
+
+class WorkerHealth:
+    """Health of a worker from what its lanes report.
+
+    Liveness is progress: a partition's committed offset moves within `stall_seconds` while there is lag. A paused
+    partition is not ready, yet alive: a restart would meet the same dead letters. `assigned` says whether the group
+    has given this worker its partitions (none is an answer too), `book` the number of the policy book in use.
+    """
+
+    def __init__(
+        self,
+        metrics: Metrics,
+        *,
+        assigned: Callable[[], bool],
+        book: Callable[[], str | None],
+        stall_seconds: float,
+    ) -> None:
+        self._metrics = metrics
+        self._assigned = assigned
+        self._book = book
+        self._stall_seconds = stall_seconds
+
+    def not_live(self) -> tuple[str, ...]:
+        """A reason for each partition whose committed offset stands still."""
+        now = self._metrics.clock()
+        return tuple(
+            f"{_name(lane)}: the committed offset has stood at {lane.progress.committed} for "
+            f"{lane.progress.stuck_seconds(now):.0f} s, {lane.progress.lag} behind the end"
+            for lane in self._lanes()
+            if not lane.paused and lane.progress.stuck_seconds(now) > self._stall_seconds
+        )
+
+    def not_ready(self) -> tuple[str, ...]:
+        """A reason for each thing that is missing: partitions, the policy book, a lane that goes on."""
+        reasons = []
+        if not self._assigned():
+            reasons.append("no partitions assigned yet")
+        if self._book() is None:
+            reasons.append("no policy book loaded yet")
+        reasons += [
+            f"{_name(lane)}: paused, too many dead letters (lotrisk dlq list shows them)"
+            for lane in self._lanes()
+            if lane.paused
+        ]
+        return tuple(reasons)
+
+    def status(self) -> Mapping[str, JSON]:
+        """Version, book, and for each partition the committed offset, end, lag, age and whether it is paused."""
+        now = self._metrics.clock()
+        return {
+            "version": __version__,
+            "live": not self.not_live(),
+            "ready": not self.not_ready(),
+            "reasons": [*self.not_live(), *self.not_ready()],
+            "book": self._book(),
+            "partitions": [
+                {
+                    "topic": lane.topic,
+                    "partition": lane.partition,
+                    "committed": lane.progress.committed,
+                    "end": lane.progress.end,
+                    "lag": lane.progress.lag,
+                    "committed_age_seconds": round(lane.progress.stuck_seconds(now), 3),
+                    "paused": lane.paused,
+                    "in_flight_records": lane.in_flight_records,
+                    "in_flight_bytes": lane.in_flight_bytes,
+                }
+                for lane in self._lanes()
+            ],
+        }
+
+    def _lanes(self) -> list[LaneMetrics]:
+        return [lane for _, lane in sorted(self._metrics.lanes.items())]
+
+
+def _name(lane: LaneMetrics) -> str:
+    return f"{lane.topic}/{lane.partition}"

@@ -1,0 +1,80 @@
+"""When a worker is alive and when it is ready."""
+
+from __future__ import annotations
+
+from prometheus_client import CollectorRegistry
+
+from streams.metrics import Metrics
+from streams.web import WorkerHealth
+
+
+class Worker:
+    """A worker's facts, set by hand."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.assigned = True
+        self.book: str | None = "1.0.-1.2026-09-29"
+        self.metrics = Metrics(CollectorRegistry(), clock=lambda: self.now)
+        self.health = WorkerHealth(
+            self.metrics, assigned=lambda: self.assigned, book=lambda: self.book, stall_seconds=60
+        )
+
+
+def test_a_worker_that_keeps_up_is_alive_and_ready() -> None:
+    worker = Worker()
+    worker.metrics.lane("dms.vehicles", 0).progress.update(now=0.0, committed=5, end=5)
+    worker.now = 10_000.0
+    assert worker.health.not_live() == ()
+    assert worker.health.not_ready() == ()
+
+
+def test_a_committed_offset_that_stands_still_under_lag_is_not_alive_and_says_where() -> None:
+    worker = Worker()
+    worker.metrics.lane("dms.vehicles", 3).progress.update(now=0.0, committed=500, end=1_700)
+    worker.now = 60.0
+    assert worker.health.not_live() == ()
+    worker.now = 61.0
+    assert worker.health.not_live() == (
+        "dms.vehicles/3: the committed offset has stood at 500 for 61 s, 1200 behind the end",
+    )
+
+
+def test_a_paused_partition_is_alive_but_not_ready() -> None:
+    worker = Worker()
+    lane = worker.metrics.lane("dms.parts", 1)
+    lane.progress.update(now=0.0, committed=500, end=1_700)
+    lane.paused = True
+    worker.now = 3_600.0
+    assert worker.health.not_live() == ()
+    (reason,) = worker.health.not_ready()
+    assert reason.startswith("dms.parts/1: paused")
+
+
+def test_a_partition_that_went_elsewhere_no_longer_counts() -> None:
+    worker = Worker()
+    worker.metrics.lane("dms.vehicles", 3).progress.update(now=0.0, committed=500, end=1_700)
+    worker.metrics.release("dms.vehicles", 3)
+    worker.now = 3_600.0
+    assert worker.health.not_live() == ()
+
+
+def test_without_partitions_and_book_a_worker_is_not_ready_and_says_both() -> None:
+    worker = Worker()
+    worker.assigned, worker.book = False, None
+    assert worker.health.not_ready() == ("no partitions assigned yet", "no policy book loaded yet")
+
+
+def test_status_shows_each_partition_in_order() -> None:
+    worker = Worker()
+    for topic, partition in (("dms.vehicles", 10), ("dms.vehicles", 2), ("dms.parts", 0)):
+        worker.metrics.lane(topic, partition).progress.update(now=0.0, committed=partition, end=12)
+    worker.now = 2.0
+    status = worker.health.status()
+    partitions = status["partitions"]
+    assert isinstance(partitions, list)
+    shown = [(p["topic"], p["partition"], p["lag"], p["committed_age_seconds"]) for p in partitions
+             if isinstance(p, dict)]  # fmt: skip
+    assert shown == [("dms.parts", 0, 12, 2.0), ("dms.vehicles", 2, 10, 2.0), ("dms.vehicles", 10, 2, 2.0)]
+    assert status["live"] is True
+    assert status["book"] == "1.0.-1.2026-09-29"
