@@ -8,12 +8,16 @@ import os
 import signal
 import sys
 import threading
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Protocol
 
 import typer
 
 if TYPE_CHECKING:
+    from streams.app import LotriskApp
     from streams.settings import Settings
+    from streams.transport.lanes import Lanes
+    from streams.transport.pipeline import Pipeline
 
 log = logging.getLogger("lotrisk")
 
@@ -29,18 +33,32 @@ def register(app: typer.Typer) -> None:
         raise typer.Exit(run(Settings()))
 
 
-def run(settings: Settings) -> int:
-    """Run one worker in this process; 0 when it was stopped, 1 when it could not start or crashed."""
+class Agent(Protocol):
+    """A module of `streams.agents`: what it does with its input, and how it joins an app."""
+
+    PIPELINE: Pipeline
+
+    @staticmethod
+    def register(app: LotriskApp) -> None: ...
+
+
+def run(settings: Settings, agents: Sequence[Agent] | None = None) -> int:
+    """Run one worker in this process with `agents` (vehicles and parts).
+
+    Returns the exit status: 0 when it was stopped, 1 when it could not start or crashed.
+    """
     import uvloop
+
+    from streams.agents import parts, vehicles
 
     logging.basicConfig(
         level=settings.log_level, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )
     for chatty in ("faust", "mode", "aiokafka", "kafka"):
         logging.getLogger(chatty).setLevel(max(logging.WARNING, logging.getLogger().level))
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
-        return runner.run(_serve(settings))
+    # The consumer's thread makes a loop of its own by this policy.
+    asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
+    return asyncio.run(_serve(settings, (vehicles, parts) if agents is None else agents))
 
 
 def end_process(error: BaseException) -> None:
@@ -50,11 +68,10 @@ def end_process(error: BaseException) -> None:
     os._exit(70)
 
 
-async def _serve(settings: Settings) -> int:
+async def _serve(settings: Settings, agents: Sequence[Agent]) -> int:
     from prometheus_client import CollectorRegistry
 
     from streams import __version__
-    from streams.agents import parts, vehicles
     from streams.app import create_app
     from streams.clock import clock_for
     from streams.metrics import Metrics
@@ -67,10 +84,14 @@ async def _serve(settings: Settings) -> int:
     metrics.build(__version__)
     books = Books(load(), clock_for(settings.as_of), lambda book: metrics.book_in_use(str(book.number), None))
     app = create_app(
-        settings, (vehicles.PIPELINE, parts.PIPELINE), context=books.context, metrics=metrics, fatal=end_process
+        settings,
+        [agent.PIPELINE for agent in agents],
+        context=books.context,
+        metrics=metrics,
+        fatal=end_process,
     )
-    vehicles.register(app)
-    parts.register(app)
+    for agent in agents:
+        agent.register(app)
 
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -93,9 +114,13 @@ async def _serve(settings: Settings) -> int:
     return 1 if app.crashed else 0
 
 
-def report(lanes: object, book: str) -> dict[str, object]:
-    """What a heartbeat says."""
-    return {"book": book}
+def report(lanes: Lanes, book: str) -> dict[str, object]:
+    """What a heartbeat says: the book, and each assigned partition with how far it is."""
+    return {
+        "book": book,
+        "partitions": sorted(f"{tp.topic}[{tp.partition}]" for tp in lanes.assigned),
+        "paused": {f"{tp.topic}[{tp.partition}]": why for tp, why in lanes.paused.items()},
+    }
 
 
 def _leave_for_sure_within(seconds: float) -> None:

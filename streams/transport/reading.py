@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
 
 from streams.connection import aiokafka_options
 from streams.settings import Settings
@@ -39,11 +40,8 @@ async def read_to_end(settings: Settings, topic: str, partitions: Sequence[int] 
     )
     await consumer.start()
     try:
-        known = consumer.partitions_for_topic(topic) or set()
-        if topic not in await consumer.topics():
-            raise TopicMissingError(f"topic {topic} does not exist: run `lotrisk topics apply`")
-        known = consumer.partitions_for_topic(topic) or known
-        wanted = [TopicPartition(topic, number) for number in (sorted(known) if partitions is None else partitions)]
+        numbers = await _partitions(settings, topic) if partitions is None else partitions
+        wanted = [TopicPartition(topic, number) for number in numbers]
         consumer.assign(wanted)
         ends = await consumer.end_offsets(wanted)
         await consumer.seek_to_beginning(*wanted)
@@ -71,3 +69,15 @@ async def read_to_end(settings: Settings, topic: str, partitions: Sequence[int] 
                 )
     finally:
         await consumer.stop()
+
+
+async def _partitions(settings: Settings, topic: str) -> list[int]:
+    admin = AIOKafkaAdminClient(**aiokafka_options(settings))
+    await admin.start()
+    try:
+        [described] = await admin.describe_topics([topic])
+    finally:
+        await admin.close()
+    if described["error_code"]:
+        raise TopicMissingError(f"topic {topic} does not exist: run `lotrisk topics apply`")
+    return sorted(partition["partition"] for partition in described["partitions"])
