@@ -12,7 +12,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict
 
 from schemas.fields import Confidence
-from streams.feeds.records import Kind
+from streams.feeds.kind import Kind
 from streams.reference.loading import read_toml
 
 _ROOT = Path(__file__).parent / "columns"

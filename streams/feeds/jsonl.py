@@ -12,7 +12,8 @@ import orjson
 from pydantic import TypeAdapter, ValidationError
 
 from schemas.fields import DealerId, PartNumber, Vin
-from streams.feeds.records import FeedRecord, Kind, Problem, validated
+from streams.feeds.kind import Kind
+from streams.feeds.records import FeedRecord, Problem, validated
 
 _DEALER: TypeAdapter[str] = TypeAdapter(DealerId)
 _IDENT: dict[Kind, TypeAdapter[str]] = {Kind.VEHICLES: TypeAdapter(Vin), Kind.PARTS: TypeAdapter(PartNumber)}

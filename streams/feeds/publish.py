@@ -10,7 +10,8 @@ from kafka.codec import has_lz4, has_zstd
 from kafka.errors import KafkaError, KafkaTimeoutError, NoBrokersAvailable
 
 from streams.connection import kafka_python_options
-from streams.feeds.records import FeedRecord, Kind
+from streams.feeds.kind import Kind
+from streams.feeds.records import FeedRecord
 from streams.settings import Settings
 from streams.topics import INPUT_MAX_BYTES
 
@@ -24,7 +25,7 @@ class PublishError(RuntimeError):
 def unreachable(settings: Settings, error: Exception) -> PublishError:
     """What to say when no broker answers."""
     return PublishError(
-        f"no Kafka answers at {settings.bootstrap_servers} ({error}); is it running, and is LOTRISK_BOOTSTRAP_SERVERS right?"
+        f"no Kafka answers at {settings.bootstrap_servers} ({error}); start it, or set LOTRISK_BOOTSTRAP_SERVERS"
     )
 
 
@@ -48,7 +49,7 @@ def check_topics(settings: Settings, kinds: Iterable[Kind]) -> None:
     missing = [name for name in wanted if name not in present]
     if missing:
         raise PublishError(
-            f"{settings.bootstrap_servers} has no topic {' and no '.join(missing)}; create it with: lotrisk topics apply"
+            f"no topic {' and no '.join(missing)} at {settings.bootstrap_servers}; create with: lotrisk topics apply"
         )
 
 
@@ -112,7 +113,7 @@ class Publisher:
     def _refused(self, error: Exception) -> PublishError:
         return PublishError(
             f"Kafka at {self._settings.bootstrap_servers} did not take a record after {self.acknowledged:,} "
-            f"({type(error).__name__}: {error}); load the file again when it does: records are keyed, a repeat does no harm"
+            f"({type(error).__name__}: {error}); load the file again then: records are keyed, a repeat does no harm"
         )
 
     def __enter__(self) -> Publisher:

@@ -3,38 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
 
 from pydantic import BaseModel, ValidationError
 
 from schemas.part import Part
 from schemas.vehicle import Vehicle
-from streams.topics import INPUT_MAX_BYTES, PARTS, VEHICLES, Topic
+from streams.feeds.kind import Kind
+from streams.topics import INPUT_MAX_BYTES
 
 _FRAMING_BYTES = 128
 """A record batch's header (61 bytes) and the longest record header, rounded up."""
 
 
-class Kind(StrEnum):
-    """Which of the two inputs a record belongs to."""
-
-    VEHICLES = "vehicles"
-    PARTS = "parts"
-
-    @property
-    def topic(self) -> Topic:
-        """The input topic of this kind."""
-        return VEHICLES if self is Kind.VEHICLES else PARTS
-
-    @property
-    def model(self) -> type[BaseModel]:
-        """The contract of a record of this kind."""
-        return Vehicle if self is Kind.VEHICLES else Part
-
-    @property
-    def id_field(self) -> str:
-        """The field that follows `dealer_id` in the key."""
-        return "vin" if self is Kind.VEHICLES else "part_number"
+_MODELS: dict[Kind, type[BaseModel]] = {Kind.VEHICLES: Vehicle, Kind.PARTS: Part}
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +57,7 @@ def validated(kind: Kind, line: int, value: bytes) -> FeedRecord | list[Problem]
     The value is kept as it came. A record too large for the topic is refused with its size.
     """
     try:
-        model = kind.model.__pydantic_validator__.validate_json(value)
+        model = _MODELS[kind].__pydantic_validator__.validate_json(value)
     except ValidationError as error:
         return [
             Problem(line, ".".join(map(str, found["loc"])) or "record", _said(found["msg"], found.get("input")))

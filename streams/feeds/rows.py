@@ -7,7 +7,8 @@ from collections.abc import Iterator
 import orjson
 
 from streams.feeds.cells import CellValue
-from streams.feeds.records import FeedRecord, Kind, Problem, validated
+from streams.feeds.kind import Kind
+from streams.feeds.records import FeedRecord, Problem, validated
 from streams.feeds.table import RowReading
 
 

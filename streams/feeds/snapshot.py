@@ -14,15 +14,16 @@ from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import KafkaError
 
 from streams.connection import kafka_python_options
+from streams.feeds.kind import Kind
 from streams.feeds.publish import PublishError, unreachable
-from streams.feeds.records import FeedRecord, Kind
+from streams.feeds.records import FeedRecord
 from streams.settings import Settings
 
 DEFAULT_MAX_REMOVAL_PERCENT = 50.0
 _STALLED_SECONDS = 60.0
 
 
-class SnapshotRefused(ValueError):
+class SnapshotRefusedError(ValueError):
     """A snapshot that would remove too much; the message has the counts and the way round."""
 
 
@@ -44,11 +45,13 @@ def removals(
     """The tombstones of the records on the topic that the file doesn't list, by dealer and key.
 
     Raises:
-        SnapshotRefused: no good record in the file, or more than `max_removal_percent` of a dealer's records would go
-            and `force` is not set.
+        SnapshotRefusedError: no good record in the file, or more than `max_removal_percent` of a dealer's records would
+            go and `force` is not set.
     """
     if not snapshot.dealers:
-        raise SnapshotRefused("no good record in the file: a snapshot of it would empty the lot; nothing was published")
+        raise SnapshotRefusedError(
+            "no good record in the file: a snapshot of it would empty the lot; nothing was published"
+        )
     held: dict[str, int] = {}
     gone: dict[str, list[str]] = {}
     for key in on_topic:
@@ -64,7 +67,7 @@ def removals(
         if len(idents) * 100 > max_removal_percent * held[dealer_id]
     ]
     if too_many and not force:
-        raise SnapshotRefused(
+        raise SnapshotRefusedError(
             f"the snapshot would remove {'; '.join(too_many)}, more than {max_removal_percent:g}%; is the file the "
             "dealer's full list? If it is, repeat with --force; nothing was published"
         )

@@ -14,8 +14,9 @@ from typing import BinaryIO
 
 from streams.feeds.homenet import read_vehicles
 from streams.feeds.jsonl import read_json_lines
+from streams.feeds.kind import Kind
 from streams.feeds.parts_master import read_parts
-from streams.feeds.records import FeedRecord, Kind, Problem
+from streams.feeds.records import FeedRecord, Problem
 from streams.feeds.table import FeedError, Header, decode, header_of
 
 _GZIP = b"\x1f\x8b"

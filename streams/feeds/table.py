@@ -12,7 +12,8 @@ from datetime import UTC, tzinfo
 from streams.feeds import cells
 from streams.feeds.cells import CellValue
 from streams.feeds.columns import Column, ColumnSet, column_set, folded
-from streams.feeds.records import Kind, Problem
+from streams.feeds.kind import Kind
+from streams.feeds.records import Problem
 
 _DELIMITERS = (",", "\t", "|", ";")
 csv.field_size_limit(16 * 1024 * 1024)
