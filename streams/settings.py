@@ -104,6 +104,9 @@ class Settings(BaseSettings):
         30.0, description="Silence after which a worker is out."
     )
     rebalance_timeout_seconds: Annotated[float, Field(gt=0)] = Field(60.0, description="How long a rebalance may take.")
+    stall_seconds: Annotated[float, Field(gt=0)] = Field(
+        120.0, description="A worker whose committed offsets stand still this long while there is lag ends itself."
+    )
     dlq_max_consecutive: Annotated[int, Field(ge=1)] = Field(
         100, description="Rejected records in a row that pause a partition."
     )

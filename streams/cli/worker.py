@@ -8,7 +8,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 import typer
@@ -16,10 +16,18 @@ import typer
 if TYPE_CHECKING:
     from streams.app import LotriskApp
     from streams.settings import Settings
-    from streams.transport.lanes import Lanes
     from streams.transport.pipeline import Pipeline
+    from streams.web.health import WorkerHealth
 
 log = logging.getLogger("lotrisk")
+
+WATCH_SECONDS = 1.0
+STOP_SECONDS = 20.0
+"""A stop that takes longer is cut off; the batch in work drains within LOTRISK_DRAIN_SECONDS."""
+
+
+class StalledError(RuntimeError):
+    """Committed offsets stand still although there is lag."""
 
 
 def register(app: typer.Typer) -> None:
@@ -36,10 +44,10 @@ def register(app: typer.Typer) -> None:
 class Agent(Protocol):
     """A module of `streams.agents`: what it does with its input, and how it joins an app."""
 
-    PIPELINE: Pipeline
-
-    @staticmethod
-    def register(app: LotriskApp) -> None: ...
+    @property
+    def PIPELINE(self) -> Pipeline: ...  # noqa: N802 - a module's constant
+    @property
+    def register(self) -> Callable[[LotriskApp], None]: ...
 
 
 def run(settings: Settings, agents: Sequence[Agent] | None = None) -> int:
@@ -69,6 +77,7 @@ def end_process(error: BaseException) -> None:
 
 
 async def _serve(settings: Settings, agents: Sequence[Agent]) -> int:
+    from kafka.errors import KafkaError
     from prometheus_client import CollectorRegistry
 
     from streams import __version__
@@ -76,13 +85,20 @@ async def _serve(settings: Settings, agents: Sequence[Agent]) -> int:
     from streams.clock import clock_for
     from streams.metrics import Metrics
     from streams.reference import load
+    from streams.settings import SettingsError
     from streams.transport.books import Books
     from streams.transport.heartbeat import Heartbeat
     from streams.transport.preflight import TopicsNotReadyError
+    from streams.web.health import WorkerHealth
+    from streams.web.server import WebUnavailable, start_web
 
     metrics = Metrics(CollectorRegistry())
     metrics.build(__version__)
-    books = Books(load(), clock_for(settings.as_of), lambda book: metrics.book_in_use(str(book.number), None))
+    books = Books(
+        load(),
+        clock_for(settings.as_of, settings.as_of_started),
+        lambda book: metrics.book_in_use(str(book.number), None),
+    )
     app = create_app(
         settings,
         [agent.PIPELINE for agent in agents],
@@ -92,35 +108,45 @@ async def _serve(settings: Settings, agents: Sequence[Agent]) -> int:
     )
     for agent in agents:
         agent.register(app)
+    health = WorkerHealth(
+        metrics,
+        assigned=lambda: app.lanes.is_leased,
+        book=lambda: str(books.context().book.number),
+        stall_seconds=settings.stall_seconds,
+    )
 
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     try:
+        web = await start_web(health, metrics, settings.web_host, settings.web_port)
         await app.start()
-    except TopicsNotReadyError as error:
+    except (TopicsNotReadyError, WebUnavailable, SettingsError, KafkaError) as error:
         log.error("%s", error)
         return 1
-    heartbeat = Heartbeat(settings, lambda: report(app.lanes, str(books.context().book.number)))
+    heartbeat = Heartbeat(settings, lambda: {"web": f"{settings.web_host}:{web.port}", **health.status()})
     await heartbeat.start()
-    log.info("worker ready")
+    watch = loop.create_task(_watch(app, health), name="watch")
+    log.info("worker ready; health and metrics on http://%s:%d", settings.web_host, web.port)
     try:
         await app.wait(stop.wait())
     finally:
-        _leave_for_sure_within(20)
+        _leave_for_sure_within(STOP_SECONDS)
+        watch.cancel()
         await heartbeat.stop()
         await app.stop()
+        await web.stop()
     return 1 if app.crashed else 0
 
 
-def report(lanes: Lanes, book: str) -> dict[str, object]:
-    """What a heartbeat says: the book, and each assigned partition with how far it is."""
-    return {
-        "book": book,
-        "partitions": sorted(f"{tp.topic}[{tp.partition}]" for tp in lanes.assigned),
-        "paused": {f"{tp.topic}[{tp.partition}]": why for tp, why in lanes.paused.items()},
-    }
+async def _watch(app: LotriskApp, health: WorkerHealth) -> None:
+    """Keep the lanes' progress current; a worker that looks alive and moves nothing ends itself, to be restarted."""
+    while True:
+        app.lanes.observe_progress()
+        if reasons := health.not_live():
+            end_process(StalledError("; ".join(reasons)))
+        await asyncio.sleep(WATCH_SECONDS)
 
 
 def _leave_for_sure_within(seconds: float) -> None:

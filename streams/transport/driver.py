@@ -201,6 +201,15 @@ class Consumer(stock.Consumer):  # type: ignore[misc]  # Faust ships no types
         self._buffered_partitions.clear()
         self._room.set()
 
+    def reached(self, tp: TP) -> tuple[int | None, int | None]:
+        """Position of the next fetch and end of the partition, as last heard from the broker."""
+        topic_partition = TopicPartition(tp.topic, tp.partition)
+        assignment = cast(ConsumerThread, self._thread)._ensure_consumer()._subscription.subscription.assignment
+        if topic_partition not in assignment.tps:
+            return None, None
+        state = assignment.state_value(topic_partition)
+        return (state._position, state.highwater)
+
     # -- offsets
 
     def ack(self, message: Any) -> bool:

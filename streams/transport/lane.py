@@ -120,6 +120,11 @@ class Lane:
         self._inbox = batch
         self._arrived.set()
 
+    @property
+    def idle(self) -> bool:
+        """Whether nothing waits and nothing is in work."""
+        return self._inbox is None and self.lease.idle
+
     async def _run(self) -> None:
         try:
             while True:

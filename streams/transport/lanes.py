@@ -37,6 +37,7 @@ class Fetching(Protocol):
 
     def seal(self, batch: RecordBatch) -> None: ...
     def hold(self, tp: TP) -> None: ...
+    def reached(self, tp: TP) -> tuple[int | None, int | None]: ...
 
 
 class Lanes:
@@ -59,6 +60,7 @@ class Lanes:
         self._lanes: dict[TP, Lane] = {}
         self._leased: tuple[int, frozenset[TP]] | None = None
         self._lock = asyncio.Lock()
+        self._exactly_once = settings.processing_guarantee is ProcessingGuarantee.EXACTLY_ONCE
         self.topic_ids: Mapping[str, str] = {}
         self.partition_counts: Mapping[str, int] = {}
         self.fetching: Fetching | None = None
@@ -73,6 +75,11 @@ class Lanes:
     def assigned(self) -> frozenset[TP]:
         """The partitions leased now."""
         return self._leased[1] if self._leased else frozenset()
+
+    @property
+    def is_leased(self) -> bool:
+        """Whether the group has given this worker its partitions; none is an answer too."""
+        return self._leased is not None
 
     @property
     def paused(self) -> Mapping[TP, str]:
@@ -115,13 +122,18 @@ class Lanes:
         """The consumer was sought to these offsets."""
         self.committed(positions)
 
-    def observe_ends(self, end_of: Callable[[TP], int | None]) -> None:
-        """Take in the ends of the partitions and, in exactly once, what the lanes committed."""
+    def observe_progress(self) -> None:
+        """Take in how far the partitions are and where they end; called every second or so."""
+        if self.fetching is None:
+            return
         now = self._metrics.clock()
-        exactly_once = self._settings.processing_guarantee is ProcessingGuarantee.EXACTLY_ONCE
         for tp, lane in self._lanes.items():
-            committed = lane.finished_offset if exactly_once else None
-            lane.metrics.progress.update(now=now, committed=committed, end=end_of(tp))
+            position, end = self.fetching.reached(tp)
+            committed = lane.finished_offset if self._exactly_once else None
+            if position is not None and end is not None and position >= end and lane.idle:
+                # Read to the end and nothing in work: what is left there are markers of transactions, not records.
+                end = lane.metrics.progress.committed if committed is None else committed
+            lane.metrics.progress.update(now=now, committed=committed, end=end)
 
     def are_leased(self, partitions: Iterable[TP], generation: int) -> bool:
         """Whether every one of `partitions` is leased in this generation."""
@@ -191,7 +203,6 @@ class Lanes:
             partitions=self.partition_counts[tp.topic],
             pipeline=self._pipelines[tp.topic],
         )
-        exactly_once = settings.processing_guarantee is ProcessingGuarantee.EXACTLY_ONCE
         fetching = self.fetching
         assert fetching is not None, "the consumer registers itself before any partition is assigned"
 
@@ -201,7 +212,7 @@ class Lanes:
         return Lane(
             place,
             lease=Lease(generation),
-            outbox=Outbox(settings, f"{settings.group}-{tp.topic}-{tp.partition}" if exactly_once else None),
+            outbox=Outbox(settings, f"{settings.group}-{tp.topic}-{tp.partition}" if self._exactly_once else None),
             state=self._open_state(tp),
             context=self._context,
             limit=DlqLimit(settings.dlq_max_consecutive, settings.dlq_max_percent),

@@ -35,6 +35,11 @@ class Lease:
         self._idle.set()
 
     @property
+    def idle(self) -> bool:
+        """Whether no work is under way."""
+        return self._idle.is_set()
+
+    @property
     def allows_sending(self) -> bool:
         """Whether the work begun may still publish and commit."""
         return self.state is not LeaseState.CLOSED
