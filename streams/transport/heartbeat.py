@@ -21,7 +21,8 @@ from streams.topics import WORKERS
 log = logging.getLogger(__name__)
 
 BEAT_SECONDS = 3.0
-"""A worker whose last beat is older than three of these is taken for dead."""
+DEAD_AFTER_SECONDS = 10.0
+"""A worker whose last beat is older is taken for dead."""
 
 
 def worker_id() -> str:

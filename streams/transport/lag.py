@@ -1,0 +1,61 @@
+"""How far the group is behind, asked of the brokers and not of the workers: a worker's own view is what breaks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from kafka import KafkaAdminClient, TopicPartition
+from kafka.admin import OffsetSpec
+from kafka.errors import GroupIdNotFoundError
+
+from streams.connection import kafka_python_options
+from streams.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class PartitionLag:
+    """One partition: the group's committed offset (None: nothing yet), the log's ends, and the offsets between."""
+
+    topic: str
+    partition: int
+    committed: int | None
+    beginning: int
+    end: int
+
+    @property
+    def lag(self) -> int:
+        """Offsets still to do; gaps of compaction and markers of transactions count, so it is an upper bound."""
+        return max(0, self.end - max(self.beginning, self.committed or 0))
+
+
+def group_lag(settings: Settings, topics: Sequence[str]) -> list[PartitionLag]:
+    """The lag of the group on `topics` (full names) that exist, by topic and partition.
+
+    Raises:
+        KafkaError: the brokers can't be reached or refuse.
+    """
+    admin = KafkaAdminClient(**kafka_python_options(settings))
+    try:
+        wanted = [
+            TopicPartition(topic["name"], partition["partition_index"])
+            for topic in admin.describe_topics()
+            if topic["name"] in topics
+            for partition in topic["partitions"]
+        ]
+        if not wanted:
+            return []
+        beginnings = admin.list_partition_offsets(dict.fromkeys(wanted, OffsetSpec.EARLIEST))
+        ends = admin.list_partition_offsets(dict.fromkeys(wanted, OffsetSpec.LATEST))
+        try:
+            committed = admin.list_group_offsets({settings.group: wanted})[settings.group]
+        except GroupIdNotFoundError:
+            committed = {}
+    finally:
+        admin.close()
+    lags = []
+    for tp in sorted(wanted):
+        known = committed.get(tp)
+        offset = known.offset if known is not None and known.offset >= 0 else None
+        lags.append(PartitionLag(tp.topic, tp.partition, offset, beginnings[tp].offset, ends[tp].offset))
+    return lags
