@@ -34,9 +34,14 @@ def _root(
     del version
 
 
-def main() -> None:
-    """Entry point of the command."""
+def commands() -> typer.Typer:
+    """The app with every command group registered. Call it once."""
     for module in sorted(pkgutil.iter_modules(__path__), key=lambda found: found.name):
         if not module.name.startswith("_"):
             importlib.import_module(f"{__name__}.{module.name}").register(app)
-    app()
+    return app
+
+
+def main() -> None:
+    """Entry point of the command."""
+    commands()()

@@ -10,7 +10,6 @@ import aiohttp
 import pytest
 from prometheus_client import CollectorRegistry
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
-from prometheus_client.parser import text_string_to_metric_families
 
 from streams.metrics import Metrics
 from streams.web import WebUnavailable, start_web
@@ -99,8 +98,7 @@ def test_metrics_come_in_the_text_format_and_in_openmetrics_where_asked() -> Non
         metrics.rebalances.inc(2)
         async with client.get("/metrics") as answer:
             assert answer.headers["Content-Type"].startswith("text/plain")
-            families = {f.name: f for f in text_string_to_metric_families(await answer.text())}
-            assert families["lotrisk_rebalances"].samples[0].value == 2
+            assert "\nlotrisk_rebalances_total 2.0\n" in await answer.text()
         async with client.get("/metrics", headers={"Accept": "application/openmetrics-text; version=1.0.0"}) as answer:
             assert answer.headers["Content-Type"].startswith("application/openmetrics-text")
             assert "lotrisk_rebalances" in {f.name for f in parse_openmetrics(await answer.text())}
