@@ -19,6 +19,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from schemas.enriched import Powertrain
 from schemas.fields import Confidence
 from streams.reference.loading import ROOT, ReferenceError, read_csv, read_toml
+from streams.reference.thresholds import Threshold, load_thresholds
 
 Range = tuple[float, float, float]
 Market = Literal["china", "outside_china"]
@@ -174,6 +175,21 @@ class PartFamily(_Row):
     rank: int = 0
 
 
+class CustomsValueShare(_RangeRow):
+    """Customs value as a share of the dealer's cost of a new part (2.8)."""
+
+    part_kind: Literal["oe", "aftermarket", "unknown"]
+
+
+class EntryDateRow(_Row):
+    """A date of the record, and how many days before it the part was entered; the first row whose field is there."""
+
+    part_kind: Literal["oe", "aftermarket", "unknown"]
+    field: Literal["entry_date", "last_received", "invoice_date", "in_stock_date"]
+    days_before_from: Annotated[int, Field(ge=0)]
+    days_before_to: Annotated[int, Field(ge=0)]
+
+
 class Abbreviation(_Row):
     """A parts master's short form; `meant` empty: a word that says nothing."""
 
@@ -223,6 +239,9 @@ class MaterialReference:
     families: Mapping[str, PartFamily]
     abbreviations: Mapping[str, tuple[str, ...]]
     number_patterns: tuple[NumberPattern, ...]
+    part_value_shares: Mapping[str, CustomsValueShare]
+    part_entry_dates: Mapping[str, tuple[EntryDateRow, ...]]
+    thresholds: Mapping[str, Threshold]
 
 
 DATA = ROOT / "data_materials"
@@ -315,6 +334,13 @@ def _check_coverage(
                 raise ReferenceError(f"china_shares.csv: {element}: no share for stage {stage}; add one")
 
 
+def _by_kind(rows: Iterable[EntryDateRow]) -> dict[str, tuple[EntryDateRow, ...]]:
+    kinds: dict[str, tuple[EntryDateRow, ...]] = {}
+    for row in rows:
+        kinds[row.part_kind] = (*kinds.get(row.part_kind, ()), row)
+    return kinds
+
+
 def load_materials() -> MaterialReference:
     """Read and validate the files of materials and part families.
 
@@ -357,4 +383,9 @@ def load_materials() -> MaterialReference:
             {row.written: tuple(row.meant.split()) for row in read_csv(PARTS / "abbreviations.csv", Abbreviation)}
         ),
         number_patterns=patterns,
+        part_value_shares=MappingProxyType(
+            {row.part_kind: row for row in read_csv(PARTS / "customs_value.csv", CustomsValueShare)}
+        ),
+        part_entry_dates=MappingProxyType(_by_kind(read_csv(PARTS / "entry_dates.csv", EntryDateRow))),
+        thresholds=load_thresholds(),
     )
