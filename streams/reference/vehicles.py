@@ -203,6 +203,7 @@ class _GvwrClass(_Row):
 class DriveWord(_Row):
     """How the driven axles are told; `word` is matched as a pattern."""
 
+    make: str | None = None
     field: Literal["drive_type", "drive_unit", "engine", "trim"]
     word: str
     all_wheel_drive: bool

@@ -1,0 +1,141 @@
+"""What a VIN says, by NHTSA vPIC (ultravin, offline).
+
+A decode depends on positions 1-8, 10 and 11; for low-volume makers (third character 9) and the WMIs that a sweep found,
+on 12-14 as well. It is remembered by those. A VIN with a wrong check digit is decoded by itself each time it isn't
+remembered whole, since vPIC then weighs all 17 characters.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, time
+from decimal import Decimal, InvalidOperation
+from operator import mul
+from typing import Final
+
+import ultravin
+
+from streams.enrich.context import Context
+
+_WEIGHTS: Final = (8, 7, 6, 5, 4, 3, 2, 10, 0, 9, 8, 7, 6, 5, 4, 3, 2)
+_LETTERS: Final = b"ABCDEFGHJKLMNPRSTUVWXYZ0123456789"
+_VALUES: Final = bytes.maketrans(
+    _LETTERS,
+    bytes((1, 2, 3, 4, 5, 6, 7, 8, 1, 2, 3, 4, 5, 7, 9, 2, 3, 4, 5, 6, 7, 8, 9, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9)),
+)
+_REMAINDERS: Final = "0123456789X"
+
+
+@dataclass(frozen=True, slots=True)
+class VinFacts:
+    """A decoded VIN. Names and spellings are vPIC's, blanks trimmed; None where it says nothing.
+
+    `pattern`: the characters the decode depends on, at their positions, `-` elsewhere.
+    `error_codes`: vPIC's, without 0 (clean). `displacement_cc`: cm3 as decoded, which is rounded.
+    """
+
+    pattern: str
+    wmi: str
+    check_digit_valid: bool
+    error_codes: tuple[int, ...]
+    make: str | None = None
+    model: str | None = None
+    model_year: int | None = None
+    series: str | None = None
+    trim: str | None = None
+    body_class: str | None = None
+    vehicle_type: str | None = None
+    plant_country: str | None = None
+    plant_city: str | None = None
+    electrification: str | None = None
+    fuel: str | None = None
+    fuel_secondary: str | None = None
+    displacement_cc: Decimal | None = None
+    gvwr: str | None = None
+    battery_type: str | None = None
+    drive_type: str | None = None
+    drive_unit: str | None = None
+    engine: str | None = None
+
+    @property
+    def text(self) -> str:
+        """Series, trim and engine in one string, for rows that look for a word."""
+        return " ".join(part for part in (self.series, self.trim, self.engine) if part)
+
+
+def check_digit(vin: str) -> str:
+    """The check digit a 17-character VIN should have at position 9 (49 CFR 565.15)."""
+    return _REMAINDERS[sum(map(mul, vin.encode().translate(_VALUES), _WEIGHTS)) % 11]
+
+
+def is_north_american(vin: str) -> bool:
+    """Whether the WMI is of the US, Canada or Mexico (ISO 3780: 1 to 5, and 7F to 70), where the check digit is law."""
+    return vin[0] in "12345" or (vin[0] == "7" and vin[1] not in "ABCDE")
+
+
+def decode_vin(vin: str, context: Context) -> VinFacts:
+    """Decode a VIN of 17 valid characters. Memoised; equal to a decode of this very VIN.
+
+    Only `pattern` is cut to the characters that matter.
+    """
+    valid = check_digit(vin) == vin[8]
+    if not valid:
+        key = vin
+    elif vin[2] == "9" or vin[:3] in context.reference.vehicles.serial_wmis:
+        key = vin[:8] + vin[9:14]
+    else:
+        key = vin[:8] + vin[9:11]
+    memo = context.memo("vin")
+    found = memo.get(key)
+    if found is None:
+        found = memo.keep(key, _decode(vin, key, valid, context))
+    assert isinstance(found, VinFacts)
+    return found
+
+
+def _decode(vin: str, key: str, valid: bool, context: Context) -> VinFacts:
+    now = datetime.combine(context.reference.vehicles.decoder.now, time(), UTC)
+    decoded = ultravin.decode(vin, now=now)
+    attributes: dict[str, str | list[str]] = decoded["attributes"]
+
+    def text(name: str) -> str | None:
+        value = attributes.get(name, "")
+        joined = " ".join(value) if isinstance(value, list) else value
+        return joined.strip() or None
+
+    def joined(*names: str) -> str | None:
+        return " ".join(part for name in names if (part := text(name))) or None
+
+    return VinFacts(
+        pattern=vin if not valid else key[:8] + "-" + key[8:],
+        wmi=vin[:3],
+        check_digit_valid=valid,
+        error_codes=tuple(code for code in decoded["error_codes"] if code != 0),
+        make=text("Make"),
+        model=text("Model"),
+        model_year=decoded["model_year"],
+        series=joined("Series", "Series2"),
+        trim=joined("Trim", "Trim2"),
+        body_class=text("Body Class"),
+        vehicle_type=text("Vehicle Type"),
+        plant_country=text("Plant Country"),
+        plant_city=text("Plant City"),
+        electrification=text("Electrification Level"),
+        fuel=text("Fuel Type - Primary"),
+        fuel_secondary=text("Fuel Type - Secondary"),
+        displacement_cc=_decimal(text("Displacement (CC)")),
+        gvwr=text("Gross Vehicle Weight Rating To") or text("Gross Vehicle Weight Rating From"),
+        battery_type=text("Battery Type"),
+        drive_type=text("Drive Type"),
+        drive_unit=text("EV Drive Unit"),
+        engine=joined("Engine Model", "Other Engine Info"),
+    )
+
+
+def _decimal(text: str | None) -> Decimal | None:
+    if text is None:
+        return None
+    try:
+        return Decimal(text)
+    except InvalidOperation:
+        return None
