@@ -4,10 +4,11 @@ from them."""
 from __future__ import annotations
 
 from collections.abc import Hashable
-from typing import Final, Generic, TypeVar
+from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
-from streams.policy.book import Book
-from streams.reference import Reference
+if TYPE_CHECKING:
+    from streams.policy.book import Book
+    from streams.reference import Reference
 
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
