@@ -57,8 +57,10 @@ def run(settings: Settings, agents: Sequence[Agent] | None = None) -> int:
     """
     import uvloop
 
-    from streams.agents import parts, vehicles
+    if agents is None:
+        from streams.agents import parts, vehicles
 
+        agents = (vehicles, parts)
     logging.basicConfig(
         level=settings.log_level, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )
@@ -66,7 +68,7 @@ def run(settings: Settings, agents: Sequence[Agent] | None = None) -> int:
         logging.getLogger(chatty).setLevel(max(logging.WARNING, logging.getLogger().level))
     # The consumer's thread makes a loop of its own by this policy.
     asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
-    return asyncio.run(_serve(settings, (vehicles, parts) if agents is None else agents))
+    return asyncio.run(_serve(settings, agents))
 
 
 def end_process(error: BaseException) -> None:

@@ -9,6 +9,9 @@ from faust.types import TP
 
 Headers = Sequence[tuple[str, bytes | None]]
 
+RECORD_BYTES = 100
+"""What a record takes beside its key and value, roughly."""
+
 
 class InputRecord(Protocol):
     """What the transport reads of a fetched record."""
@@ -23,6 +26,10 @@ class InputRecord(Protocol):
     def value(self) -> bytes | None: ...
     @property
     def headers(self) -> Headers: ...
+    @property
+    def serialized_key_size(self) -> int: ...
+    @property
+    def serialized_value_size(self) -> int: ...
 
 
 class RecordBatch:
@@ -48,7 +55,9 @@ class RecordBatch:
         if self.records and records[0].offset <= self.records[-1].offset:
             raise ValueError(f"{self.tp}: offset {records[0].offset} does not follow {self.records[-1].offset}")
         self.records.extend(records)
-        self.bytes += sum(_size(record) for record in records)
+        self.bytes += RECORD_BYTES * len(records) + sum(
+            record.serialized_key_size + record.serialized_value_size for record in records
+        )
 
     @property
     def topic(self) -> str:
@@ -76,14 +85,3 @@ class RecordBatch:
     def __repr__(self) -> str:
         span = f"{self.first_offset}-{self.last_offset}" if self.records else "empty"
         return f"<RecordBatch {self.topic}[{self.partition}] {span}, {len(self)} records>"
-
-
-def _size(record: InputRecord) -> int:
-    size = 100
-    if record.key is not None:
-        size += len(record.key)
-    if record.value is not None:
-        size += len(record.value)
-    for name, value in record.headers:
-        size += len(name) + len(value or b"")
-    return size

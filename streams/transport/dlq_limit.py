@@ -28,6 +28,8 @@ class DlqLimit:
 
     def accepted(self, count: int = 1) -> None:
         """Note `count` records in a row that were not rejected."""
+        if not count:
+            return
         self._consecutive = 0
         for _ in range(min(count, WINDOW)):
             self._push(rejected=False)

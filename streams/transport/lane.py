@@ -23,7 +23,7 @@ from streams.transport.batch import InputRecord, RecordBatch
 from streams.transport.dlq_limit import DlqLimit, Tripped
 from streams.transport.lease import Lease
 from streams.transport.outbox import Draft, Outbox, record_fits
-from streams.transport.partitioning import partition_of
+from streams.transport.partitioning import count_elsewhere
 from streams.transport.pipeline import Pipeline
 
 log = logging.getLogger(__name__)
@@ -32,6 +32,11 @@ SLICE_SECONDS = 0.010
 """Longest stretch of enriching before other lanes and heartbeats get their turn."""
 FUTURE_TOLERANCE_MS = 60_000
 """How far a record's time may be ahead of this clock before it is clamped; brokers refuse more than an hour."""
+
+UNQUESTIONED_BYTES = 900_000
+"""An enriched value up to here fits its topic with any key and the headers lotrisk writes."""
+TRACEPARENT_MAX_BYTES = 512
+"""W3C writes 55; what is longer is not passed through."""
 
 
 @dataclass(slots=True)
@@ -198,23 +203,29 @@ class Lane:
         await failpoints.reach("batch.applied")
 
     async def _enrich(self, batch: RecordBatch, draft: Draft, tally: _Tally) -> Tripped | None:
-        """Enrich every record into the draft; no await longer than a turn of the loop."""
+        """Enrich every record into the draft; no turn of the loop longer than a slice."""
         context = self._context()
         book = str(context.book.number)
         enrich = self.place.pipeline.enrich
+        headers_of = self._enriched_headers.headers
         now_ms = int(time.time() * 1000)
         accepted = 0
         turn_ends = time.perf_counter() + SLICE_SECONDS
-        for record in batch.records:
-            key = record.key
-            if key is not None and partition_of(key, self.place.partitions) != self.place.partition:
-                tally.notes["wrong_partition"] += 1
-            outcome = enrich(key, record.value, context)
-            if isinstance(outcome, Enriched):
-                outcome = self._add_enriched(draft, record, outcome, book, now_ms, tally)
+        for number, record in enumerate(batch.records, 1):
+            outcome = enrich(record.key, record.value, context)
+            if type(outcome) is Enriched:
+                key, value, notes = outcome
+                headers = headers_of(record.offset, book, record.timestamp, _trace(record))
+                if len(value) > UNQUESTIONED_BYTES and not record_fits(key, value, headers):
+                    outcome = _too_large(value)
+                else:
+                    draft.add(self._enriched, key, value, headers, _output_time(record, now_ms, tally))
+                    tally.out += 1
+                    for note in notes:
+                        tally.notes[note] += 1
             elif isinstance(outcome, Removed):
                 headers = self._removed_headers.headers(record.offset, book, record.timestamp, _trace(record))
-                draft.add(self._enriched, outcome.key, None, headers, self._output_time(record, now_ms, tally))
+                draft.add(self._enriched, outcome.key, None, headers, _output_time(record, now_ms, tally))
                 tally.tombstones += 1
             if isinstance(outcome, Rejected):
                 self._limit.accepted(accepted)
@@ -225,27 +236,14 @@ class Lane:
                     return tripped
             else:
                 accepted += 1
-            if time.perf_counter() > turn_ends:
+            if not number % 16 and time.perf_counter() > turn_ends:
                 await asyncio.sleep(0)
                 turn_ends = time.perf_counter() + SLICE_SECONDS
-        if accepted:
-            self._limit.accepted(accepted)
+        self._limit.accepted(accepted)
+        keys = [record.key for record in batch.records if record.key is not None]
+        if misplaced := count_elsewhere(keys, self.place.partition, self.place.partitions):
+            tally.notes["wrong_partition"] += misplaced
         return None
-
-    def _add_enriched(
-        self, draft: Draft, record: InputRecord, outcome: Enriched, book: str, now_ms: int, tally: _Tally
-    ) -> Enriched | Rejected:
-        headers = self._enriched_headers.headers(record.offset, book, record.timestamp, _trace(record))
-        if not record_fits(outcome.key, outcome.value, headers):
-            return Rejected(
-                Reason.TOO_LARGE,
-                f"the enriched record has {len(outcome.value):,} bytes, more than its topic takes: shorten the record",
-            )
-        draft.add(self._enriched, outcome.key, outcome.value, headers, self._output_time(record, now_ms, tally))
-        tally.out += 1
-        for note in outcome.notes:
-            tally.notes[note] += 1
-        return outcome
 
     def _add_dead_letter(
         self, draft: Draft, record: InputRecord, rejected: Rejected, now_ms: int, tally: _Tally
@@ -264,15 +262,22 @@ class Lane:
         draft.add(self._dead, record.key, record.value, headers, now_ms)
         tally.dead_letters[rejected.reason.value] += 1
 
-    @staticmethod
-    def _output_time(record: InputRecord, now_ms: int, tally: _Tally) -> int:
-        if record.timestamp < 0:
-            return now_ms
-        if record.timestamp > now_ms + FUTURE_TOLERANCE_MS:
-            tally.notes["timestamp_clamped"] += 1
-            return now_ms
-        return record.timestamp
+
+def _output_time(record: InputRecord, now_ms: int, tally: _Tally) -> int:
+    timestamp = record.timestamp
+    if 0 <= timestamp <= now_ms + FUTURE_TOLERANCE_MS:
+        return timestamp
+    if timestamp > 0:
+        tally.notes["timestamp_clamped"] += 1
+    return now_ms
+
+
+def _too_large(value: bytes) -> Rejected:
+    return Rejected(
+        Reason.TOO_LARGE, f"the enriched record has {len(value):,} bytes, more than its topic takes: shorten the record"
+    )
 
 
 def _trace(record: InputRecord) -> bytes | None:
-    return header(record.headers, TRACEPARENT) if record.headers else None
+    trace = header(record.headers, TRACEPARENT) if record.headers else None
+    return trace if trace is None or len(trace) <= TRACEPARENT_MAX_BYTES else None
