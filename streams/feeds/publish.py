@@ -7,7 +7,7 @@ from types import TracebackType
 
 from kafka import KafkaAdminClient, KafkaProducer
 from kafka.codec import has_lz4, has_zstd
-from kafka.errors import KafkaError, KafkaTimeoutError, NoBrokersAvailable
+from kafka.errors import KafkaError
 
 from streams.connection import kafka_python_options
 from streams.feeds.kind import Kind
@@ -37,7 +37,7 @@ def check_topics(settings: Settings, kinds: Iterable[Kind]) -> None:
     """
     try:
         admin = KafkaAdminClient(**kafka_python_options(settings), bootstrap_timeout_ms=15_000)
-    except (NoBrokersAvailable, KafkaTimeoutError, KafkaError) as error:
+    except KafkaError as error:
         raise unreachable(settings, error) from error
     try:
         present = set(admin.list_topics())
@@ -73,7 +73,7 @@ class Publisher:
                 allow_auto_create_topics=False,
                 bootstrap_timeout_ms=15_000,
             )
-        except (NoBrokersAvailable, KafkaTimeoutError, KafkaError) as error:
+        except KafkaError as error:
             raise unreachable(settings, error) from error
 
     def send(self, record: FeedRecord) -> None:
