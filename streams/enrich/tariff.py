@@ -1,17 +1,22 @@
 """Importer's duty on one unit of goods: over its likely entry dates (`landed`) and entered today (`replacement`).
 
-What isn't settled (line, origin's preference, date) is a set of scenarios. Each column of a view is one scenario from
-end to end: the cheapest at the low customs value, the default at the central one, the dearest at the high one. So the
-components of a column sum to its total. Which scenario is which depends on rates alone, since duty is linear in value:
-rating is memoised, and pricing a unit is integer arithmetic on cents.
+What isn't settled (line, preference, date) is a set of scenarios. Each column of a view is one scenario from end to
+end: the cheapest at the low customs value, the default at the central one, the dearest at the high one. So the
+components of a column sum to its total. Which scenario is which depends on rates alone, since duty is linear in value,
+and rates change only at boundaries: a `Schedule` holds the rates of goods from boundary to boundary, and pricing a unit
+is a look-up and integer arithmetic on cents.
 """
 
 from __future__ import annotations
 
+from bisect import bisect_right
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from typing import Final
+
+import orjson
 
 from streams.enrich.context import Context
 from streams.policy.duty import Scenario, rates
@@ -24,11 +29,13 @@ _WHOLE: Final = 100 * _RATE_STEP
 
 Cents = tuple[int, int, int]
 """Customs value as low, central, high."""
+Column = dict[str, int]
+"""Rate by measure id, in millionths of a percent."""
 
 
 @dataclass(frozen=True, slots=True)
 class Goods:
-    """What a rate depends on. Hashable: it keys the memory of ratings.
+    """One unit to be rated.
 
     `lines`: candidate HTS numbers, the default first; empty where the line is unknown.
     `facts`: what may be true of the entry, the default first.
@@ -45,33 +52,82 @@ class Goods:
 
 
 @dataclass(frozen=True, slots=True)
-class ViewRates:
-    """One view's rates: for each measure a rate in each column, in millionths of a percent."""
+class Segment:
+    """The rates of goods from `first` to the day before the next segment; None where the book has no answer."""
 
-    entry_from: date | None
-    entry_to: date | None
+    first: date
+    low: Column | None
+    central: Column | None
+    high: Column | None
+    missing_facts: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ViewRates:
+    """The rates of a view: for each measure a rate in each column, in millionths of a percent.
+
+    `rate_percent` is None where the base isn't the goods' own customs value. `template` is the view's JSON with a hole
+    for each date, and for every amount: first the three totals, then three for each measure.
+    """
+
     measures: tuple[tuple[str, int, int, int], ...]
-    rate_percent: tuple[float, float, float]
+    rate_percent: tuple[float, float, float] | None
+    missing_facts: tuple[str, ...]
+    template: str
+    template_without_value: str
+
+    def amounts(self, value: Cents) -> list[int]:
+        """Cents in the template's order."""
+        found = [0, 0, 0]
+        for _, low, central, high in self.measures:
+            a = (value[0] * low + _HALF) // _WHOLE
+            b = (value[1] * central + _HALF) // _WHOLE
+            c = (value[2] * high + _HALF) // _WHOLE
+            found[0] += a
+            found[1] += b
+            found[2] += c
+            found += (a, b, c)
+        return found
+
+    def encode(self, value: Cents | None, first: date, last: date) -> str:
+        """The view as JSON of a `schemas.enriched.DutyView`; without a value the rate stands alone."""
+        if value is None:
+            return self.template_without_value % (first, last)
+        found = self.amounts(value)
+        return self.template % (
+            *[usd(amount) for amount in found[:3]],
+            first,
+            last,
+            *[usd(amount) for amount in found[3:]],
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """A view's rates with its entry dates."""
+
+    rates: ViewRates
+    first: date
+    last: date
+
+    def encode(self, value: Cents | None) -> str:
+        """The view as JSON of a `schemas.enriched.DutyView`; without a value the rate stands alone."""
+        return self.rates.encode(value, self.first, self.last)
 
     def price(self, value: Cents | None) -> dict[str, object]:
-        """The view as `schemas.enriched.DutyView`; without a value the rate stands alone."""
-        components: dict[str, tuple[str, str, str]] = {}
-        total: tuple[str, str, str] | None = None
-        if value is not None:
-            low = central = high = 0
-            for measure, low_rate, central_rate, high_rate in self.measures:
-                a = duty_cents(value[0], low_rate)
-                b = duty_cents(value[1], central_rate)
-                c = duty_cents(value[2], high_rate)
-                low, central, high = low + a, central + b, high + c
-                components[measure] = (usd(a), usd(b), usd(c))
-            total = (usd(low), usd(central), usd(high))
+        """The same as JSON-ready values."""
+        dollars = None if value is None else [usd(amount) for amount in self.rates.amounts(value)]
         return {
-            "total_usd": total,
-            "rate_percent": self.rate_percent,
-            "entry_from": self.entry_from and self.entry_from.isoformat(),
-            "entry_to": self.entry_to and self.entry_to.isoformat(),
-            "components": components,
+            "total_usd": None if dollars is None else tuple(dollars[:3]),
+            "rate_percent": self.rates.rate_percent,
+            "entry_from": self.first.isoformat(),
+            "entry_to": self.last.isoformat(),
+            "components": {}
+            if dollars is None
+            else {
+                measure[0]: tuple(dollars[3 * number + 3 : 3 * number + 6])
+                for number, measure in enumerate(self.rates.measures)
+            },
         }
 
 
@@ -79,14 +135,90 @@ class ViewRates:
 class Rated:
     """Goods rated in both views; a view that can't be given is None and its missing fact is named."""
 
-    landed: ViewRates | None
-    replacement: ViewRates | None
+    landed: View | None
+    replacement: View | None
     missing_facts: tuple[str, ...]
 
 
-def duty_cents(value_cents: int, rate: int) -> int:
-    """`value_cents` times `rate` (millionths of a percent), rounded half up to the cent."""
-    return (value_cents * rate + _HALF) // _WHOLE
+class Schedule:
+    """The rates of goods over time, as far back as asked for, and the views they make. Grows as it is asked."""
+
+    def __init__(self, segments: Sequence[Segment], *, of_value: bool = True) -> None:
+        self._segments = segments
+        self._starts = [segment.first for segment in segments]
+        self._of_value = of_value
+        self._views: dict[tuple[int, int, int], ViewRates | None] = {}
+
+    @property
+    def first(self) -> date:
+        """The first day the schedule covers."""
+        return self._starts[0]
+
+    @property
+    def segments(self) -> Sequence[Segment]:
+        """The rates from boundary to boundary."""
+        return self._segments
+
+    def view(self, first: date, last: date) -> ViewRates | None:
+        """The view over entry dates from `first` to `last`, inclusive; None where the book has no answer."""
+        starts = self._starts
+        here = bisect_right(starts, first) - 1
+        there = bisect_right(starts, last, here if here > 0 else 0) - 1
+        if here == there:
+            key = (here, here, here)
+        else:
+            key = (here, bisect_right(starts, first + (last - first) // 2) - 1, there)
+        try:
+            return self._views[key]
+        except KeyError:
+            found = self._views[key] = self._view(*key)
+            return found
+
+    def missing_facts(self, first: date, last: date) -> tuple[str, ...]:
+        """What would narrow, or give, the view over these dates."""
+        here, there = (bisect_right(self._starts, day) - 1 for day in (first, last))
+        return tuple(
+            dict.fromkeys(fact for segment in self._segments[here : there + 1] for fact in segment.missing_facts)
+        )
+
+    def _view(self, here: int, middle: int, there: int) -> ViewRates | None:
+        within = self._segments[here : there + 1]
+        lows = [segment.low for segment in within if segment.low is not None]
+        highs = [segment.high for segment in within if segment.high is not None]
+        central = self._segments[middle].central
+        if central is None or len(lows) < len(within) or len(highs) < len(within):
+            return None
+        low, high = min(lows, key=_sum), max(highs, key=_sum)
+        measures = tuple(
+            (measure, low.get(measure, 0), central.get(measure, 0), high.get(measure, 0))
+            for measure in dict.fromkeys((*central, *low, *high))
+        )
+        percent = (_percent(_sum(low)), _percent(_sum(central)), _percent(_sum(high))) if self._of_value else None
+        names = [measure[0] for measure in measures]
+        return ViewRates(
+            measures,
+            percent,
+            tuple(dict.fromkeys(fact for segment in within for fact in segment.missing_facts)),
+            _template(percent, names),
+            _template(percent, None),
+        )
+
+
+def _sum(column: Column) -> int:
+    return sum(column.values())
+
+
+def _percent(rate: int) -> float:
+    return rate / _RATE_STEP
+
+
+def _template(rate_percent: tuple[float, float, float] | None, measures: Iterable[str] | None) -> str:
+    hole = '["%s","%s","%s"]'
+    components = ",".join(f"{orjson.dumps(measure).decode()}:{hole}" for measure in measures or ())
+    return (
+        f'{{"total_usd":{"null" if measures is None else hole},"rate_percent":{orjson.dumps(rate_percent).decode()},'
+        f'"entry_from":"%s","entry_to":"%s","components":{{{components}}}}}'
+    )
 
 
 def usd(cents: int) -> str:
@@ -96,80 +228,93 @@ def usd(cents: int) -> str:
     return f"{cents // 100}.{cents % 100:02d}"
 
 
-def rate_goods(goods: Goods, context: Context) -> Rated:
-    """Both views of `goods` under the context's book. Memoised."""
-    memo = context.memo("rated")
-    found = memo.get(goods)
-    if found is None:
-        found = memo.keep(goods, _rate(goods, context))
-    assert isinstance(found, Rated)
+def cents(dollars: str) -> int:
+    """A contract's decimal string of dollars, not negative, as cents."""
+    whole, _, part = dollars.partition(".")
+    return int(whole) * 100 + (int(part.ljust(2, "0")) if part else 0)
+
+
+def scaled(rate_percent: Decimal) -> int:
+    """Percent as millionths of a percent, half up."""
+    return int((rate_percent * _RATE_STEP + Decimal("0.5")) // 1)
+
+
+def schedule(lines: tuple[str, ...], origin: str, facts: tuple[Facts, ...], first: date, context: Context) -> Schedule:
+    """The schedule of goods of `lines` (at least one), covering `first` and later, under the context's book. Memoised."""
+    memo = context.memo("schedules")
+    key = (lines, origin, facts)
+    found = memo.get(key)
+    if not isinstance(found, Schedule) or first < found.first:
+        start = date(min(first.year, context.book.day.year), 1, 1)
+        found = Schedule(_segments(lines, origin, facts, start, context))
+        memo.keep(key, found)
     return found
 
 
-def _rate(goods: Goods, context: Context) -> Rated:
-    missing: dict[str, None] = {}
-    if goods.origin is None:
-        missing["country_of_origin"] = None
-    if not goods.lines:
-        missing["hts"] = None
-    landed = replacement = None
-    if not missing:
-        if goods.entry_from is None or goods.entry_to is None:
-            missing["entry_date"] = None
-        else:
-            landed = _view(goods, goods.entry_from, goods.entry_to, context, missing)
-        if goods.is_new:
-            replacement = _view(goods, context.book.day, context.book.day, context, missing)
-        if len(goods.lines) > 1:
-            missing["hts"] = None
-    return Rated(landed, replacement, tuple(missing))
+def rate_goods(goods: Goods, context: Context) -> Rated:
+    """Both views of `goods` under the context's book."""
+    missing = [] if goods.origin is not None else ["country_of_origin"]
+    if len(goods.lines) != 1:
+        missing.append("hts")
+    if goods.origin is None or not goods.lines:
+        return Rated(None, None, tuple(missing))
+    today = context.book.day
+    known = schedule(goods.lines, goods.origin, goods.facts, min(goods.entry_from or today, today), context)
+    landed: View | None = None
+    if goods.entry_from is None or goods.entry_to is None:
+        missing.append("entry_date")
+    else:
+        landed = _dated(known, goods.entry_from, goods.entry_to, missing)
+    replacement = _dated(known, today, today, missing) if goods.is_new else None
+    return Rated(landed, replacement, tuple(dict.fromkeys(missing)))
 
 
-def _view(goods: Goods, first: date, last: date, context: Context, missing: dict[str, None]) -> ViewRates | None:
-    assert goods.origin is not None
-    middle = first + (last - first) // 2
+def _dated(known: Schedule, first: date, last: date, missing: list[str]) -> View | None:
+    missing += known.missing_facts(first, last)
+    found = known.view(first, last)
+    return None if found is None else View(found, first, last)
+
+
+def _segments(
+    lines: tuple[str, ...], origin: str, facts: tuple[Facts, ...], start: date, context: Context
+) -> list[Segment]:
+    segments = []
+    day: date | None = start
+    while day is not None:
+        segment, day = _segment(lines, origin, facts, day, context)
+        segments.append(segment)
+    return segments
+
+
+def _segment(
+    lines: tuple[str, ...], origin: str, facts: tuple[Facts, ...], day: date, context: Context
+) -> tuple[Segment, date | None]:
     low: Scenario | None = None
     high: Scenario | None = None
     central: Scenario | None = None
-    for line_number, line in enumerate(goods.lines):
-        for facts_number, facts in enumerate(goods.facts):
-            day: date | None = first
-            while day is not None and day <= last:
-                found = rates(context.book, line, goods.origin, day, facts)
-                missing.update(dict.fromkeys(found.missing_facts))
-                if found.central is None:
-                    return None
-                if low is None or found.low.total_rate_percent < low.total_rate_percent:
-                    low = found.low
-                if high is None or found.high.total_rate_percent > high.total_rate_percent:
-                    high = found.high
-                following = found.changes_on
-                if (
-                    line_number == 0
-                    and facts_number == 0
-                    and day <= middle
-                    and (following is None or middle < following)
-                ):
-                    central = found.central
-                day = following
-    if low is None or central is None or high is None:
-        return None
-    ids = dict.fromkeys(component.measure for scenario in (central, low, high) for component in scenario.components)
-    by_column = [
-        {component.measure: _scaled(component.rate_percent) for component in scenario.components}
-        for scenario in (low, central, high)
-    ]
-    return ViewRates(
-        entry_from=first,
-        entry_to=last,
-        measures=tuple((name, *(column.get(name, 0) for column in by_column)) for name in ids),  # type: ignore[misc]  # three columns
-        rate_percent=(
-            float(low.total_rate_percent),
-            float(central.total_rate_percent),
-            float(high.total_rate_percent),
-        ),
-    )
+    answered = True
+    missing: dict[str, None] = {}
+    following: list[date] = []
+    for number, (line, one) in enumerate((line, one) for line in lines for one in facts):
+        found = rates(context.book, line, origin, day, one)
+        missing.update(dict.fromkeys(found.missing_facts))
+        if found.changes_on is not None:
+            following.append(found.changes_on)
+        if found.central is None:
+            answered = False
+            continue
+        if number == 0:
+            central = found.central
+        if low is None or found.low.total_rate_percent < low.total_rate_percent:
+            low = found.low
+        if high is None or found.high.total_rate_percent > high.total_rate_percent:
+            high = found.high
+    columns = [_column(scenario) if answered and scenario is not None else None for scenario in (low, central, high)]
+    return Segment(day, *columns, missing_facts=tuple(missing)), min(following, default=None)
 
 
-def _scaled(rate_percent: Decimal) -> int:
-    return int((rate_percent * _RATE_STEP).to_integral_value())
+def _column(scenario: Scenario) -> Column:
+    column: Column = {}
+    for component in scenario.components:
+        column[component.measure] = column.get(component.measure, 0) + scaled(component.rate_percent)
+    return column
