@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from types import MappingProxyType
 
 INPUT_MAX_BYTES = 1_048_576
@@ -44,6 +45,8 @@ def _delete(max_bytes: int, retention_ms: int) -> Mapping[str, str]:
     )
 
 
+_STATE = {"delete_retention_ms": str(_DAY_MS)}
+"""A worker's checkpoint older than half of this is thrown away: it would not see the tombstones that were compacted."""
 _AHEAD = {"message_timestamp_after_max_ms": str(7 * _DAY_MS)}
 """A DMS clock may be ahead: accepted on input, clamped on output and counted."""
 
@@ -75,14 +78,14 @@ VEHICLES_ENRICHED = Topic(
     "dealer_id:vin",
     "vehicle, exposure, tariff, open flags",
     ("worker",),
-    configs=_compact(OUTPUT_MAX_BYTES),
+    configs=_compact(OUTPUT_MAX_BYTES, **_STATE),
 )
 PARTS_ENRICHED = Topic(
     "parts.enriched",
     "dealer_id:part_number",
     "part, exposure, tariff, open flags",
     ("worker",),
-    configs=_compact(OUTPUT_MAX_BYTES),
+    configs=_compact(OUTPUT_MAX_BYTES, **_STATE),
 )
 FLAGS = Topic(
     "risk.flags",
@@ -129,3 +132,69 @@ CATALOGUE: tuple[Topic, ...] = (
     VEHICLES, PARTS, POLICY, VEHICLES_ENRICHED, PARTS_ENRICHED, FLAGS, TOTALS, GROUPS_ENRICHED, WORKERS,
     VEHICLES_DLQ, PARTS_DLQ,
 )  # fmt: skip
+
+
+class Action(StrEnum):
+    """What `topics apply` would do with a topic."""
+
+    CREATE = "create"
+    ALTER = "alter"
+    UNCHANGED = "unchanged"
+    REFUSED = "refused"
+
+
+@dataclass(frozen=True, slots=True)
+class FoundTopic:
+    """A topic as it stands on the cluster; `configs` holds every config in force, defaults too."""
+
+    partitions: int
+    configs: Mapping[str, str | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What to do with one topic, and why: `differences` are sentences, `configs` what is to be set."""
+
+    topic: Topic
+    name: str
+    action: Action
+    partitions: int
+    differences: tuple[str, ...] = ()
+    configs: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+
+
+def plan(found: Mapping[str, FoundTopic], *, prefix: str, partitions: int, replication_factor: int) -> tuple[Step, ...]:
+    """What it takes to bring a cluster to the catalogue; `found` are its topics by full name.
+
+    A topic whose partition count differs is refused: fewer can't be had from Kafka, and more would send a key's next
+    record to another partition than its history, and so break its order, its state and its transactions.
+    """
+    return tuple(_step(topic, found, prefix, partitions, replication_factor) for topic in CATALOGUE)
+
+
+def _step(topic: Topic, found: Mapping[str, FoundTopic], prefix: str, common: int, replication_factor: int) -> Step:
+    name, wanted = topic.full_name(prefix), topic.partitions or common
+    held = found.get(name)
+    if held is None:
+        # Only at creation, like the replication factor: what operators changed later is theirs.
+        safe = {"min.insync.replicas": str(replication_factor - 1)} if replication_factor > 2 else {}
+        return Step(topic, name, Action.CREATE, wanted, configs=MappingProxyType({**topic.configs, **safe}))
+    changed = {key: value for key, value in topic.configs.items() if held.configs.get(key) != value}
+    differences = [f"{key}: {held.configs.get(key)} -> {value}" for key, value in changed.items()]
+    action = Action.ALTER if changed else Action.UNCHANGED
+    if held.partitions != wanted:
+        action = Action.REFUSED
+        differences.insert(0, _refusal(topic, held.partitions, wanted))
+    return Step(topic, name, action, wanted, tuple(differences), MappingProxyType(changed))
+
+
+def _refusal(topic: Topic, held: int, wanted: int) -> str:
+    counts = f"has {held} partition{'s' if held != 1 else ''}, {wanted} wanted"
+    if topic.partitions is not None:
+        return f"{counts}: it is one log in one order; move what it holds into a new topic of {wanted}"
+    if held > wanted:
+        return f"{counts}: Kafka can't remove partitions; set LOTRISK_PARTITIONS={held}, or use another prefix"
+    return (
+        f"{counts}: keys would move away from their history; set LOTRISK_PARTITIONS={held}, "
+        "or make new topics under another prefix and load them again"
+    )
