@@ -73,3 +73,13 @@ def test_a_second_install_has_nothing_to_do(clone: Path) -> None:
     (venv / ".installed").touch()
     answer = make(clone, "install", "--dry-run")
     assert "pip" not in answer.stdout
+
+
+def test_ci_types_what_the_readme_says_and_then_the_rest() -> None:
+    text = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+    assert re.findall(r"stage \S+ \d+ (make \S+)$", text, re.MULTILINE) == [
+        "make test", "make check", "make test-deploy", "make soak",
+    ]  # fmt: skip
+    assert sum(map(int, re.findall(r"stage \S+ (\d+) make", text))) <= 60, "minutes, at worst"
+    assert os.access(ROOT / ".ci" / "run", os.X_OK)
+    subprocess.run(["bash", "-n", ROOT / ".ci" / "run"], check=True)
