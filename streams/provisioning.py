@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from streams.settings import Settings
 
 BOOTSTRAP_TIMEOUT_MS = 10_000
+SETTLE_SECONDS = 15.0
 
 
 class ProvisioningError(RuntimeError):
@@ -51,7 +53,7 @@ def carry_out(settings: Settings, steps: Iterable[Step]) -> None:
     try:
         _create(admin, [step for step in steps if step.action is Action.CREATE], settings.replication_factor)
         _alter(admin, [step for step in steps if step.action is Action.ALTER])
-        left = [step for step in _plan(admin, settings) if step.action is not Action.UNCHANGED]
+        left = _left_to_do(admin, settings)
     finally:
         admin.close()
     if left:
@@ -91,6 +93,16 @@ def _plan(admin: KafkaAdminClient, settings: Settings) -> tuple[Step, ...]:
         partitions=settings.partitions,
         replication_factor=settings.replication_factor,
     )
+
+
+def _left_to_do(admin: KafkaAdminClient, settings: Settings) -> list[Step]:
+    """What still differs; a broker answers with the old configs for a moment after it has accepted new ones."""
+    deadline = time.monotonic() + SETTLE_SECONDS
+    while True:
+        left = [step for step in _plan(admin, settings) if step.action is not Action.UNCHANGED]
+        if not left or time.monotonic() > deadline or any(step.action is Action.REFUSED for step in left):
+            return left
+        time.sleep(0.1)
 
 
 def _create(admin: KafkaAdminClient, steps: list[Step], replication_factor: int) -> None:
