@@ -27,6 +27,9 @@ _RATE_STEP: Final = 1_000_000
 _HALF: Final = 50 * _RATE_STEP
 _WHOLE: Final = 100 * _RATE_STEP
 
+BEFORE_BOOK: Final = "entry_date_within_book"
+"""The fact that is missing where the goods entered on a day the book doesn't cover."""
+
 Cents = tuple[int, int, int]
 """Customs value as low, central, high."""
 Column = dict[str, int]
@@ -171,12 +174,14 @@ class Schedule:
         try:
             return self._views[key]
         except KeyError:
-            found = self._views[key] = self._view(*key)
+            found = self._views[key] = self._view(*key) if here >= 0 else None
             return found
 
     def missing_facts(self, first: date, last: date) -> tuple[str, ...]:
         """What would narrow, or give, the view over these dates."""
         here, there = (bisect_right(self._starts, day) - 1 for day in (first, last))
+        if here < 0:
+            return (BEFORE_BOOK,)
         return tuple(
             dict.fromkeys(fact for segment in self._segments[here : there + 1] for fact in segment.missing_facts)
         )
@@ -240,12 +245,13 @@ def scaled(rate_percent: Decimal) -> int:
 
 
 def schedule(lines: tuple[str, ...], origin: str, facts: tuple[Facts, ...], first: date, context: Context) -> Schedule:
-    """The schedule of goods of `lines` (at least one), covering `first` and later, under the context's book. Memoised."""
+    """The schedule of goods of `lines` (at least one) from `first` on, under the context's book. Memoised."""
     memo = context.memo("schedules")
     key = (lines, origin, facts)
     found = memo.get(key)
-    if not isinstance(found, Schedule) or first < found.first:
-        start = date(min(first.year, context.book.day.year), 1, 1)
+    earliest = context.book.trade.first_day
+    if not isinstance(found, Schedule) or (first < found.first and found.first > earliest):
+        start = max(date(min(first.year, context.book.day.year), 1, 1), earliest)
         found = Schedule(_segments(lines, origin, facts, start, context))
         memo.keep(key, found)
     return found
@@ -270,7 +276,7 @@ def rate_goods(goods: Goods, context: Context) -> Rated:
 
 
 def _dated(known: Schedule, first: date, last: date, missing: list[str]) -> View | None:
-    missing += known.missing_facts(first, last)
+    missing.extend(known.missing_facts(first, last))
     found = known.view(first, last)
     return None if found is None else View(found, first, last)
 
@@ -300,7 +306,7 @@ def _segment(
         missing.update(dict.fromkeys(found.missing_facts))
         if found.changes_on is not None:
             following.append(found.changes_on)
-        if found.central is None:
+        if found.low is None or found.high is None:
             answered = False
             continue
         if number == 0:
@@ -309,11 +315,19 @@ def _segment(
             low = found.low
         if high is None or found.high.total_rate_percent > high.total_rate_percent:
             high = found.high
-    columns = [_column(scenario) if answered and scenario is not None else None for scenario in (low, central, high)]
-    return Segment(day, *columns, missing_facts=tuple(missing)), min(following, default=None)
+    segment = Segment(
+        first=day,
+        low=_column(low) if answered else None,
+        central=_column(central) if answered else None,
+        high=_column(high) if answered else None,
+        missing_facts=tuple(missing),
+    )
+    return segment, min(following, default=None)
 
 
-def _column(scenario: Scenario) -> Column:
+def _column(scenario: Scenario | None) -> Column | None:
+    if scenario is None:
+        return None
     column: Column = {}
     for component in scenario.components:
         column[component.measure] = column.get(component.measure, 0) + scaled(component.rate_percent)

@@ -1,0 +1,379 @@
+"""A canonical vehicle record in, an enriched vehicle record out.
+
+What a record costs: one parse, one look-up by VIN pattern, one by entry dates, and integer arithmetic on its price.
+Everything that depends only on the VIN's pattern, the stock class, the dates' place between boundaries and the book is
+kept, already encoded.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import Final
+
+import orjson
+
+from schemas.enriched import OWNED_FIELDS_VEHICLE
+from schemas.fields import Confidence, StockClass
+from schemas.vehicle import Vehicle
+from streams.enrich.bill import vehicle_bill
+from streams.enrich.classify import VehicleClass, classify_vehicle
+from streams.enrich.context import Context
+from streams.enrich.exposure import Exposure, exposure, weakest
+from streams.enrich.origin import VehicleOrigin, vehicle_origin
+from streams.enrich.outcome import Enriched, Outcome, Reason, Rejected, Removed
+from streams.enrich.record import read_record, splice
+from streams.enrich.risk import origin_unknown
+from streams.enrich.tariff import Cents, Schedule, Segment, ViewRates, cents, scaled, schedule, usd
+from streams.enrich.vin import VinFacts, check_digit, decode_vin, is_north_american
+from streams.policy.facts import Claim, Facts
+from streams.reference.vehicles import CustomsValueShare
+
+_USED: Final = frozenset({StockClass.USED, StockClass.CPO})
+_DAY: Final = timedelta(days=1)
+_SHARE_STEP: Final = 10_000
+
+Shares = tuple[int, int, int]
+"""Customs value as low, central, high shares of MSRP, in ten-thousandths."""
+
+
+@dataclass(slots=True)
+class VehicleProfile:
+    """What follows from a VIN's pattern and the stated country of assembly, whatever the dates and the price.
+
+    `encoded` holds the JSON members decoded, origin, classification and exposure, without braces.
+    """
+
+    facts: VinFacts
+    origin: VehicleOrigin
+    what: VehicleClass
+    exposure: Exposure | None
+    confidence: Confidence
+    missing_facts: tuple[str, ...]
+    warnings: tuple[str, ...]
+    notes: tuple[str, ...]
+    encoded: bytes
+    rated: dict[object, _RatedAs] = field(default_factory=dict)
+    tails: dict[object, bytes] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class _RatedAs:
+    """A profile with what the record says of its entry: its schedule and the facts that are missing for it."""
+
+    schedule: Schedule | None
+    missing_facts: tuple[str, ...]
+    warnings: tuple[str, ...]
+    us_built: bool
+
+
+@dataclass(frozen=True, slots=True)
+class VehicleTariff:
+    """A vehicle's duty. `value` is its customs value in cents; a view is None where it can't be given."""
+
+    value: Cents | None
+    landed: tuple[ViewRates, date, date, Cents | None] | None
+    replacement: tuple[ViewRates, date, date, Cents | None] | None
+    missing_facts: tuple[str, ...]
+    warnings: tuple[str, ...]
+
+
+def enrich_vehicle(key: bytes | None, value: bytes | None, context: Context) -> Outcome:
+    """Enrich one record of `dms.vehicles`.
+
+    A null value is a tombstone. A rejection says which field is wrong and how; a wrong check digit is one only where
+    the WMI is North American, elsewhere a warning.
+    """
+    record = read_record(key, value, Vehicle, "vin")
+    if isinstance(record, Removed | Rejected):
+        return record
+    assert key is not None
+    assert value is not None
+    profile = vehicle_profile(record.vin, record.country_of_assembly, context)
+    if not profile.facts.check_digit_valid and is_north_american(record.vin):
+        return Rejected(
+            Reason.CHECK_DIGIT,
+            f"vin {record.vin}: position 9 is {record.vin[8]}, by the other characters it should be "
+            f"{check_digit(record.vin)}; correct the VIN",
+        )
+    duty = rate_vehicle(record, profile, context)
+    members = b"".join(
+        (
+            profile.encoded,
+            _tariff_json(duty).encode(),
+            _tail(record, profile, duty, context),
+        )
+    )
+    return Enriched(key, splice(value, record.__pydantic_extra__, OWNED_FIELDS_VEHICLE, members), profile.notes)
+
+
+def vehicle_profile(vin: str, stated: str | None, context: Context) -> VehicleProfile:
+    """Decode, origin, line, bill and exposure of a VIN. Memoised by its pattern."""
+    facts = decode_vin(vin, context)
+    memo = context.memo("vehicle_profiles")
+    key = (facts.pattern, stated)
+    found = memo.get(key)
+    if found is None:
+        found = memo.keep(key, _profile(facts, stated, context))
+    assert isinstance(found, VehicleProfile)
+    return found
+
+
+def _profile(facts: VinFacts, stated: str | None, context: Context) -> VehicleProfile:
+    vehicles, materials = context.reference.vehicles, context.reference.materials
+    origin = vehicle_origin(facts, stated, vehicles)
+    what = classify_vehicle(facts, vehicles)
+    exposed: Exposure | None = None
+    if what.estimated:
+        exposed = exposure(vehicle_bill(what.identity, materials), origin.country, context.book, materials)
+    warnings = [*origin.warnings, *what.warnings]
+    if not facts.check_digit_valid:
+        warnings.append(f"check_digit: position 9 should be {check_digit(facts.pattern)}")
+    missing = dict.fromkeys((*origin.missing_facts, *what.missing_facts, *(exposed.missing_facts if exposed else ())))
+    confidence = weakest((origin.confidence, what.confidence, *((exposed.confidence,) if exposed else ("L",))))
+    notes = [warning.partition(":")[0] for warning in warnings]
+    notes = [f"{note}_warning" if note == "check_digit" else note for note in notes]
+    if origin.country is None:
+        notes.append("origin_unknown")
+    if what.estimated and what.hts is None:
+        notes.append("line_unsettled")
+    identity = what.identity
+    members = {
+        "decoded": {
+            "make": identity.make,
+            "model": identity.model,
+            "model_year": facts.model_year,
+            "body_class": facts.body_class,
+            "vehicle_type": facts.vehicle_type,
+            "plant_country": facts.plant_country,
+            "plant_city": facts.plant_city,
+            "powertrain": identity.powertrain,
+            "traction_magnets": identity.traction_magnets,
+            "battery_chemistry": identity.battery_chemistry,
+            "check_digit": "valid" if facts.check_digit_valid else "invalid",
+        },
+        "origin": {"country": origin.country, "basis": origin.basis, "confidence": origin.confidence},
+        "classification": {
+            "hts": what.hts,
+            "candidates": what.candidates,
+            "basis": "vin",
+            "confidence": what.confidence,
+        },
+        "exposure": exposed.block if exposed else None,
+    }
+    return VehicleProfile(
+        facts=facts,
+        origin=origin,
+        what=what,
+        exposure=exposed,
+        confidence=confidence,
+        missing_facts=tuple(missing),
+        warnings=tuple(warnings),
+        notes=tuple(dict.fromkeys(notes)),
+        encoded=orjson.dumps(members)[1:-1],
+    )
+
+
+def rate_vehicle(record: Vehicle, profile: VehicleProfile, context: Context) -> VehicleTariff:
+    """Duty of the vehicle a record describes, in both views."""
+    if not profile.what.estimated:
+        return VehicleTariff(None, None, None, (), ())
+    today = context.book.day
+    window = entry_dates(record, context)
+    rated = _rated_as(record.usmca, record.us_content_share, window[0] if window else today, profile, context)
+    missing: list[str] = []
+    price = None if record.msrp_usd is None else cents(record.msrp_usd)
+    if price is None:
+        missing.append("msrp_usd")
+    if record.stock_class is None:
+        missing.append("stock_class")
+    landed = replacement = None
+    if window is None:
+        missing.append("entry_date")
+    known = rated.schedule
+    if known is not None:
+        if window is not None:
+            landed = _dated(known, *window, price, rated, profile, context)
+            missing += landed[0].missing_facts if landed is not None else known.missing_facts(*window)
+        if record.stock_class not in _USED:
+            replacement = _dated(known, today, today, price, rated, profile, context)
+            missing += replacement[0].missing_facts if replacement is not None else known.missing_facts(today, today)
+    shown = replacement or landed
+    value = shown[3] if shown is not None and not rated.us_built else None
+    return VehicleTariff(value, landed, replacement, (*missing, *rated.missing_facts), rated.warnings)
+
+
+def _dated(
+    known: Schedule,
+    first: date,
+    last: date,
+    price: int | None,
+    rated: _RatedAs,
+    profile: VehicleProfile,
+    context: Context,
+) -> tuple[ViewRates, date, date, Cents | None] | None:
+    found = known.view(first, last)
+    if found is None:
+        return None
+    if price is None:
+        return (found, first, last, None)
+    if rated.us_built:
+        return (found, first, last, (price, price, price))
+    low, central, high = _value_shares(profile.origin.country, last, context)
+    half = _SHARE_STEP // 2
+    value = (
+        (price * low + half) // _SHARE_STEP,
+        (price * central + half) // _SHARE_STEP,
+        (price * high + half) // _SHARE_STEP,
+    )
+    return (found, first, last, value)
+
+
+def _value_shares(origin: str | None, day: date, context: Context) -> Shares:
+    memo = context.memo("value_shares")
+    found = memo.get(origin)
+    if found is None:
+        rows = [row for row in context.reference.vehicles.customs_value if row.origin in (origin, None)]
+        found = memo.keep(origin, sorted(rows, key=lambda row: row.origin is None))
+    for row in found:  # type: ignore[attr-defined]  # this memo holds lists of rows
+        assert isinstance(row, CustomsValueShare)
+        if (row.first is None or row.first <= day) and (row.last is None or day <= row.last):
+            return (_ten_thousandths(row.low), _ten_thousandths(row.central), _ten_thousandths(row.high))
+    raise AssertionError("customs_value.csv has a row for every origin and day")
+
+
+def _ten_thousandths(share: Decimal) -> int:
+    return int(share * _SHARE_STEP)
+
+
+def entry_dates(record: Vehicle, context: Context) -> tuple[date, date] | None:
+    """The likely entry dates by the most telling date of the record; None where it has none.
+
+    Never after the day in force: the unit is here.
+    """
+    for row in context.reference.vehicles.entry_dates:
+        day = _date_of(record, row.basis)
+        if day is None or not row.fits(record.stock_class):
+            continue
+        first, last = day + row.earliest_days * _DAY, day + row.latest_days * _DAY
+        if row.basis != "entry_date":
+            last = max(first, min(last, context.book.day))
+        return (first, last)
+    return None
+
+
+def _date_of(record: Vehicle, basis: str) -> date | None:
+    if basis == "updated_at":
+        if record.updated_at is None or record.days_in_stock is None:
+            return None
+        return record.updated_at.date() - record.days_in_stock * _DAY
+    day: date | None = getattr(record, basis)
+    return day
+
+
+def _rated_as(
+    usmca: bool | None, us_content: float | None, first: date, profile: VehicleProfile, context: Context
+) -> _RatedAs:
+    key = (usmca, us_content)
+    found = profile.rated.get(key)
+    earliest = context.book.trade.first_day
+    if found is None or (found.schedule is not None and earliest < found.schedule.first > first):
+        found = profile.rated[key] = _rate_as(usmca, us_content, first, profile, context)
+    return found
+
+
+def _rate_as(
+    usmca: bool | None, us_content: float | None, first: date, profile: VehicleProfile, context: Context
+) -> _RatedAs:
+    origin, lines = profile.origin.country, profile.what.candidates
+    if origin is None or not lines:
+        return _RatedAs(None, () if lines else ("hts",), (), False)
+    if origin == "US":
+        return _RatedAs(_us_built(context, first), ("imported_parts_content", "maker_offset"), (), True)
+    facts, missing, warnings = entry_facts(usmca, us_content, origin, context)
+    return _RatedAs(schedule(lines, origin, facts, min(first, context.book.day), context), missing, warnings, False)
+
+
+def entry_facts(
+    usmca: bool | None, us_content: float | None, origin: str, context: Context
+) -> tuple[tuple[Facts, ...], tuple[str, ...], tuple[str, ...]]:
+    """What may be true of the entry, the default first; the missing facts; the warnings.
+
+    Without a word on USMCA the default is a claim with the fleet's US content, the range runs from the high content to
+    no claim at all.
+    """
+    row = next((row for row in context.reference.vehicles.us_content if origin in row.origins), None)
+    if row is None:
+        warnings = ("usmca_contradicts_origin: USMCA is claimed for goods of " + origin,) if usmca else ()
+        return (Facts(),), (), warnings
+    if usmca is False:
+        return (Facts(usmca=False),), (), ()
+    approved = frozenset({Claim.COMMERCE_APPROVED})
+    if us_content is not None:
+        claimed = [Facts(usmca=True, us_content=Decimal(str(us_content)), claims=approved)]
+        missing: tuple[str, ...] = ()
+    else:
+        claimed = [
+            Facts(usmca=True, us_content=row.central, claims=approved),
+            Facts(usmca=True, us_content=row.high, claims=approved),
+            Facts(usmca=True, us_content=Decimal(0), claims=approved),
+        ]
+        missing = ("us_content_share",)
+    if usmca is None:
+        return (*claimed, Facts(usmca=False)), ("usmca", *missing), ()
+    return tuple(claimed), missing, ()
+
+
+def _us_built(context: Context, first: date) -> Schedule:
+    """Duty in the imported parts of a US-assembled vehicle, as shares of its MSRP (fact sheet 8.15)."""
+    row = context.reference.vehicles.us_built
+    central = row.parts_share_central * row.parts_rate_percent_central
+    dear = row.parts_share_high * row.parts_rate_percent_high
+    segments = [
+        Segment(date(min(first.year, context.book.day.year, row.first.year), 1, 1), {}, {}, {}),
+        Segment(
+            row.first,
+            {row.parts_measure: scaled(row.parts_share_low * row.parts_rate_percent_low)},
+            {row.parts_measure: scaled(central), row.offset_measure: -scaled(min(row.offset_percent, central))},
+            {row.parts_measure: scaled(dear)},
+        ),
+    ]
+    return Schedule(segments, of_value=False)
+
+
+def _tariff_json(duty: VehicleTariff) -> str:
+    value = "null" if duty.value is None else '["{}","{}","{}"]'.format(*map(usd, duty.value))
+    return (
+        f',"tariff":{{"customs_value_usd":{value},"importer_duty":{{"landed":{_view_json(duty.landed)},'
+        f'"replacement":{_view_json(duty.replacement)}}}}}'
+    )
+
+
+def _view_json(view: tuple[ViewRates, date, date, Cents | None] | None) -> str:
+    return "null" if view is None else view[0].encode(view[3], view[1], view[2])
+
+
+def _tail(record: Vehicle, profile: VehicleProfile, duty: VehicleTariff, context: Context) -> bytes:
+    if profile.origin.country is None:
+        return _encode_tail(record, profile, duty, context)
+    key = (duty.missing_facts, duty.warnings)
+    found = profile.tails.get(key)
+    if found is None:
+        found = profile.tails[key] = _encode_tail(record, profile, duty, context)
+    return found
+
+
+def _encode_tail(record: Vehicle, profile: VehicleProfile, duty: VehicleTariff, context: Context) -> bytes:
+    flags = []
+    if profile.origin.country is None and profile.what.estimated:
+        flags.append(origin_unknown(context.reference.materials.thresholds["origin_unknown"], record.updated_at))
+    members = {
+        "flags": flags,
+        "missing_facts": tuple(dict.fromkeys((*profile.missing_facts, *duty.missing_facts))),
+        "warnings": (*profile.warnings, *duty.warnings),
+        "confidence": profile.confidence,
+        "customer_facing_ok": False,
+        "book": str(context.book.number),
+    }
+    return b"," + orjson.dumps(members)[1:-1]
