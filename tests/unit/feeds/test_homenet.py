@@ -1,0 +1,201 @@
+"""Vehicle files in the layout of Homenet/IOL and its relatives."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from streams.feeds.homenet import read_vehicles
+from streams.feeds.kind import Kind
+from streams.feeds.records import FeedRecord, Problem
+from streams.feeds.table import FeedError, decode, header_of
+
+VIN = "1HGCM82633A004352"
+OTHER = "1M8GDM9AXKP042788"
+
+
+def read(text: str, dealer: str | None = "D1", updated_at: str | None = None) -> list[FeedRecord | Problem]:
+    return list(read_vehicles(text, header_of(text), dealer, updated_at))
+
+
+def one(text: str, dealer: str | None = "D1") -> dict[str, object]:
+    (record,) = read(text, dealer)
+    assert isinstance(record, FeedRecord), record
+    assert record.value is not None
+    value: dict[str, object] = json.loads(record.value)
+    return value
+
+
+def test_a_row_becomes_a_canonical_record() -> None:
+    text = (
+        "Type,Stock,VIN,Year,Make,Model,Body,ExteriorColor,interiorColor,Miles,SellingPrice,MSRP,Invoice,DateInStock\r\n"
+        f'New,T1,{VIN.lower()},2026,Honda,Accord,Sedan,White,Black,12,"$31,500",32990,30100.5,09/15/2026\r\n'
+    )
+    assert one(text) == {
+        "dealer_id": "D1", "vin": VIN, "stock_class": "new", "stock_number": "T1", "model_year": 2026, "make": "Honda",
+        "model": "Accord", "body": "Sedan", "exterior_color": "White", "interior_color": "Black", "odometer_mi": 12,
+        "price_usd": "31500.00", "msrp_usd": "32990.00", "invoice_usd": "30100.50", "in_stock_date": "2026-09-15",
+    }  # fmt: skip
+
+
+def test_the_key_is_dealer_and_vin() -> None:
+    (record,) = read(f"DealerID,VIN\nD-7,{VIN}\n", None)
+    assert isinstance(record, FeedRecord)
+    assert record.key == f"D-7:{VIN}".encode()
+
+
+@pytest.mark.parametrize("delimiter", [",", "\t", "|", ";"])
+def test_the_delimiter_is_told_by_the_header(delimiter: str) -> None:
+    assert one(f"Type{delimiter}VIN{delimiter}MSRP\nN{delimiter}{VIN}{delimiter}38990\n")["msrp_usd"] == "38990.00"
+
+
+@pytest.mark.parametrize(
+    ("kind", "certified", "meant"),
+    [("Used", "Yes", "cpo"), ("U", "TRUE", "cpo"), ("Used", "No", "used"), ("New", "Yes", "new"), ("", "1", "cpo"),
+     ("Certified", "", "cpo"), ("Used", "", "used")],
+)  # fmt: skip
+def test_certified_used_units_are_cpo(kind: str, certified: str, meant: str) -> None:
+    assert one(f"Type,VIN,Certified\n{kind},{VIN},{certified}\n")["stock_class"] == meant
+
+
+def test_a_zero_price_is_absent_not_free() -> None:
+    value = one(f"VIN,MSRP,Invoice,Price,Miles\n{VIN},0,0.00,$0,0\n")
+    assert not value.keys() & {"msrp_usd", "invoice_usd", "price_usd"}
+    assert value["odometer_mi"] == 0
+
+
+def test_columns_nobody_knows_are_kept_under_their_names_in_snake_case() -> None:
+    value = one(f"VIN,PhotoUrlList,Misc_Price1,Ext_Color_Code,EPAClassification\n{VIN},a|b,100,NH-731P,Midsize\n")
+    extras = {
+        "photo_url_list": "a|b",
+        "misc_price1": "100",
+        "ext_color_code": "NH-731P",
+        "epa_classification": "Midsize",
+    }
+    assert extras.items() <= value.items()
+
+
+def test_of_several_columns_of_one_field_the_best_filled_one_wins_and_the_others_stay() -> None:
+    value = one(f"VIN,SellingPrice,Internet_Price,Series,Trim\n{VIN},31000,30500,EX-L,Touring\n")
+    assert (value["price_usd"], value["selling_price"]) == ("30500.00", "31000")
+    assert (value["trim"], value["series"]) == ("Touring", "EX-L")
+    assert one(f"VIN,SellingPrice,Internet_Price\n{VIN},31000,\n")["price_usd"] == "31000.00"
+
+
+def test_an_extra_never_takes_the_name_of_a_canonical_field() -> None:
+    value = one(f"VIN,Year,Model Year\n{VIN},2026,2025\n")
+    assert (value["model_year"], value["feed_model_year"]) == (2026, "2025")
+
+
+def test_two_columns_of_one_name_are_both_kept() -> None:
+    value = one(f"VIN,Misc,misc\n{VIN},1,2\n")
+    assert (value["misc"], value["misc_2"]) == ("1", "2")
+
+
+def test_a_dealer_column_comes_before_the_dealer_option() -> None:
+    assert one(f"Dealer ID,VIN\nEAST,{VIN}\n", "WEST")["dealer_id"] == "EAST"
+    assert one(f"Dealer ID,VIN\n,{VIN}\n", "WEST")["dealer_id"] == "WEST"
+
+
+def test_updated_at_comes_from_the_file_then_the_option_and_never_from_a_clock() -> None:
+    (with_column,) = read(f"VIN,LastModified\n{VIN},2026-09-30T10:00:00Z\n", updated_at="2026-10-01T00:00:00Z")
+    (with_option,) = read(f"VIN\n{VIN}\n", updated_at="2026-10-01T00:00:00Z")
+    (neither,) = read(f"VIN\n{VIN}\n")
+    values = [item.value for item in (with_column, with_option, neither) if isinstance(item, FeedRecord)]
+    assert [json.loads(v).get("updated_at") for v in values if v] == [
+        "2026-09-30T10:00:00Z",
+        "2026-10-01T00:00:00Z",
+        None,
+    ]
+
+
+@pytest.mark.parametrize(
+    ("row", "field", "what"),
+    [
+        ("N,1HGCM82633A00435,1,", "vin", "16 characters"),
+        ("N,,1,", "vin", "missing"),
+        (f"N,{VIN},-5,", "msrp_usd", "negative"),
+        (f"N,{VIN},abc,", "msrp_usd", "not a price"),
+        (f"N,{VIN},1,2026-02-30", "in_stock_date", "not a date"),
+        (f"N,{VIN},1,,,extra", "row", "6 cells under 4 columns"),
+    ],
+)
+def test_a_bad_row_names_line_field_and_fault_and_gives_no_record(row: str, field: str, what: str) -> None:
+    items = read(f"Type,VIN,MSRP,DateInStock\nN,{OTHER},1,\n{row}\n")
+    assert isinstance(items[0], FeedRecord)
+    (problem,) = items[1:]
+    assert isinstance(problem, Problem)
+    assert (problem.line, problem.field, problem.fatal) == (3, field, True)
+    assert what in problem.what
+
+
+def test_a_missing_dealer_says_how_to_name_one() -> None:
+    (problem,) = read(f"VIN\n{VIN}\n", None)
+    assert str(problem) == "line 2: dealer_id: missing; add --dealer ID or a dealer column"
+
+
+def test_a_colon_in_the_dealer_id_is_refused() -> None:
+    (problem,) = read(f"VIN\n{VIN}\n", "a:b")
+    assert isinstance(problem, Problem)
+    assert problem.field == "dealer_id"
+
+
+def test_every_fault_of_a_row_is_told_at_once() -> None:
+    problems = read("VIN,MSRP,DateInStock\nshort,x,y\n")
+    assert [p.field for p in problems if isinstance(p, Problem)] == ["vin", "msrp_usd", "in_stock_date"]
+
+
+def test_a_bad_row_with_a_legible_identity_carries_its_key() -> None:
+    (problem,) = read(f"VIN,MSRP\n{VIN},x\n")
+    assert isinstance(problem, Problem)
+    assert problem.key == f"D1:{VIN}".encode()
+
+
+def test_a_condition_nobody_knows_is_kept_and_noted_and_does_not_lose_the_car() -> None:
+    note, record = read(f"VIN,Condition\n{VIN},Excellent\n")
+    assert isinstance(note, Problem)
+    assert (note.field, note.fatal) == ("stock_class", False)
+    assert isinstance(record, FeedRecord)
+    assert json.loads(record.value or b"")["condition"] == "Excellent"
+
+
+def test_lines_are_counted_as_an_editor_shows_them_also_behind_a_cell_of_several_lines() -> None:
+    items = read(f'VIN,Description\n{VIN},"two\nlines"\n\nbad,\n')
+    assert [item.line for item in items] == [2, 5]
+
+
+def test_a_first_line_without_a_vin_column_says_what_it_reads() -> None:
+    with pytest.raises(FeedError, match="no VIN or part number column; it reads: Foo, Bar"):
+        header_of("Foo,Bar\n1,2\n")
+
+
+def test_a_quote_left_open_does_not_swallow_the_file_silently() -> None:
+    items = read(f'VIN,Description\n{VIN},"open\n{OTHER},x\n')
+    assert len(items) == 1
+
+
+def test_utf_8_with_and_without_a_mark_and_windows_text_are_read() -> None:
+    assert decode("\ufeffVIN,Color\n".encode()).text == "VIN,Color\n"
+    assert decode("é".encode()) == decode("é".encode("utf-8-sig"))
+    windows = decode("Café—Noir".encode("cp1252"))
+    assert (windows.text, windows.encoding) == ("Café—Noir", "cp1252")
+    with pytest.raises(FeedError, match="UTF-16"):
+        decode("VIN".encode("utf-16"))
+
+
+@given(st.lists(st.lists(st.text(max_size=12), min_size=3, max_size=3), max_size=8))
+def test_whatever_a_file_holds_each_row_gives_one_record_or_a_reason(rows: list[list[str]]) -> None:
+    import csv
+    import io
+
+    buffer = io.StringIO()
+    writer = csv.writer(buffer)
+    writer.writerow(["VIN", "MSRP", "Type"])
+    writer.writerows(rows)
+    text = buffer.getvalue()
+    items = list(read_vehicles(text, header_of(text, Kind.VEHICLES), "D1"))
+    told = {item.line for item in items if isinstance(item, FeedRecord) or item.fatal}
+    assert len(told) == sum(1 for row in rows if any(cell.strip() for cell in row))
