@@ -43,7 +43,7 @@ def worker(environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory
     scratch = tmp_path_factory.mktemp("lot")
     lot = scratch / "lot.jsonl"
     lot.write_text("".join(json.dumps({"dealer_id": DEALER, **vehicle}) + "\n" for vehicle in VEHICLES), "utf-8")
-    for command in (["topics", "apply"], ["load", str(lot), "--kind", "vehicles"]):
+    for command in (["topics", "apply", "--yes"], ["load", str(lot), "--kind", "vehicles"]):
         ran = subprocess.run(
             [LOTRISK, *command], env=environment, capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=60
         )

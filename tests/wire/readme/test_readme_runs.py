@@ -41,7 +41,7 @@ class Terminal:
         self.log = directory / "worker.log"
 
     def type(self, line: str) -> subprocess.CompletedProcess[str] | None:
-        """Run a line; None for those that leave something running or only set a variable."""
+        """Run a line, with yes to what it asks; None for those that leave something running or only set a variable."""
         if line in MADE_BEFORE:
             return None
         words = shlex.split(line)
@@ -61,7 +61,7 @@ class Terminal:
             return None
         return subprocess.run(
             [LOTRISK, *words[1:]], cwd=self.directory, env=self.environment, capture_output=True, text=True,
-            stdin=subprocess.DEVNULL, timeout=DEADLINE_SECONDS,
+            input="y\n", timeout=DEADLINE_SECONDS,
         )  # fmt: skip
 
     def close(self) -> None:
