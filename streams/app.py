@@ -51,9 +51,8 @@ class LotriskApp(faust.App):  # type: ignore[misc]  # Faust ships no types
 
     async def on_stop(self) -> None:
         """SIGTERM comes here, not to the revoke path: drain, commit what is finished, then stop."""
-        await self.lanes.revoke()
-        if self.lanes.finished_offsets():
-            await self.consumer.commit()
+        if self._consumer is not None:
+            await cast(Any, self._consumer).drain()
         await self.lanes.close()
         await super().on_stop()
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol, cast
 import aiokafka
 from aiokafka import TopicPartition
 from aiokafka.coordinator.assignors.sticky.sticky_assignor import StickyPartitionAssignor
-from faust.exceptions import NotReady
+from faust.tables.recovery import RebalanceAgain
 from faust.transport.drivers import aiokafka as stock
 from faust.types import TP, ConsumerMessage
 
@@ -32,6 +32,10 @@ SUPPORTED = {"faust-streaming": "0.15.3", "aiokafka": "0.14.0"}
 
 FETCH_MAX_WAIT_MS = 100
 """Longest poll of the broker; Faust's 1,500 would hold back a partition whose neighbours are idle."""
+FETCH_SECONDS = 0.2
+"""Longest wait for records; a seek waits for the fetch under way."""
+NEVER_IDLE_MS = 2**31 - 1
+"""A worker whose lanes are all paused asks for no records and stays in the group: progress is watched, not polls."""
 
 
 class Host(Protocol):
@@ -84,7 +88,7 @@ class ConsumerThread(stock.AIOKafkaConsumerThread):  # type: ignore[misc]  # Fau
             session_timeout_ms=int(settings.session_timeout_seconds * 1000),
             heartbeat_interval_ms=int(settings.session_timeout_seconds * 1000 / 5),
             rebalance_timeout_ms=int(settings.rebalance_timeout_seconds * 1000),
-            max_poll_interval_ms=int(conf.broker_max_poll_interval * 1000),
+            max_poll_interval_ms=NEVER_IDLE_MS,
             metadata_max_age_ms=30_000,
             **aiokafka_options(settings),
         )
@@ -95,11 +99,17 @@ class ConsumerThread(stock.AIOKafkaConsumerThread):  # type: ignore[misc]  # Fau
 
     async def _committed_and_seek(self, partitions: Sequence[TP]) -> dict[TP, int]:
         consumer = self._ensure_consumer()
+        assignment = consumer._subscription.subscription.assignment
+        found = {TopicPartition(tp.topic, tp.partition): 0 for tp in partitions}
+        for topic_partition in found:
+            found[topic_partition] = await consumer.committed(topic_partition) or 0
+        if consumer._subscription.subscription.assignment is not assignment:
+            # What was read may be older than the new owner's first step; that owner's own seek has the truth.
+            raise RebalanceAgain
         positions: dict[TP, int] = {}
         beginnings = []
-        for tp in partitions:
-            topic_partition = TopicPartition(tp.topic, tp.partition)
-            committed = await consumer.committed(topic_partition)
+        for topic_partition, committed in found.items():
+            tp = TP(topic_partition.topic, topic_partition.partition)
             if committed:
                 consumer.seek(topic_partition, committed)
                 positions[tp] = committed
@@ -124,6 +134,7 @@ class Consumer(stock.Consumer):  # type: ignore[misc]  # Faust ships no types
         self._open: dict[TP, RecordBatch] = {}
         self._full: set[TP] = set()
         self._room = asyncio.Event()
+        self._fetching = asyncio.Lock()
 
     def _new_consumer_thread(self) -> ConsumerThread:
         return ConsumerThread(self, loop=self.loop, beacon=self.beacon)
@@ -141,26 +152,31 @@ class Consumer(stock.Consumer):  # type: ignore[misc]  # Faust ships no types
         return await super()._wait_next_records(timeout)
 
     async def _getmany(self, active_partitions: set[TP] | None, timeout: float) -> Mapping[TP, list[RecordBatch]]:
-        """Join what was fetched to the batches that wait; return only the new ones."""
-        generation = self.app.consumer_generation_id
-        fetched: Mapping[TP, list[InputRecord]] = await super()._getmany(
-            active_partitions=active_partitions, timeout=timeout
-        )
-        if generation != self.app.consumer_generation_id or not self.flow_active:
-            return {}
-        fresh: dict[TP, list[RecordBatch]] = {}
-        for topic_partition, records in fetched.items():
-            tp = TP(topic_partition.topic, topic_partition.partition)
-            batch = self._open.get(tp)
-            if batch is None:
-                batch = self._open[tp] = RecordBatch(tp, generation)
-                fresh[tp] = [batch]
-            batch.join(records)
-            if self.app.lanes.is_full(batch):
-                self._full.add(tp)
-                self.on_buffer_full(tp)
-        self.app.lanes.waiting(self._open.values())
-        return fresh
+        """Join what was fetched to the batches that wait; return only the new ones.
+
+        A fetch and a seek exclude each other: a fetch begun before a rebalance may take what arrives after it, which is
+        thrown away here, and only a seek that comes later makes sure that it is read again.
+        """
+        async with self._fetching:
+            generation = self.app.consumer_generation_id
+            fetched: Mapping[TP, list[InputRecord]] = await super()._getmany(
+                active_partitions=active_partitions, timeout=min(timeout, FETCH_SECONDS)
+            )
+            if generation != self.app.consumer_generation_id or not self.flow_active:
+                return {}
+            fresh: dict[TP, list[RecordBatch]] = {}
+            for topic_partition, records in fetched.items():
+                tp = TP(topic_partition.topic, topic_partition.partition)
+                batch = self._open.get(tp)
+                if batch is None:
+                    batch = self._open[tp] = RecordBatch(tp, generation)
+                    fresh[tp] = [batch]
+                batch.join(records)
+                if self.app.lanes.is_full(batch):
+                    self._full.add(tp)
+                    self.on_buffer_full(tp)
+            self.app.lanes.waiting(self._open.values())
+            return fresh
 
     def _to_message(self, tp: TP, record: RecordBatch) -> ConsumerMessage:
         return ConsumerMessage(
@@ -225,13 +241,12 @@ class Consumer(stock.Consumer):  # type: ignore[misc]  # Faust ships no types
 
     def _filter_committable_offsets(self, tps: Iterable[TP]) -> dict[TP, int]:
         """What the lanes finished; in exactly once offsets move only inside the transactions."""
+        return self._newer(self.app.lanes.finished_offsets())
+
+    def _newer(self, offsets: Mapping[TP, int]) -> dict[TP, int]:
         if self.app.settings.processing_guarantee is ProcessingGuarantee.EXACTLY_ONCE:
             return {}
-        return {
-            tp: offset
-            for tp, offset in self.app.lanes.finished_offsets().items()
-            if offset > (self._committed_offset[tp] or 0)
-        }
+        return {tp: offset for tp, offset in offsets.items() if offset > (self._committed_offset[tp] or 0)}
 
     async def _commit_offsets(self, offsets: Mapping[TP, int], start_new_transaction: bool = True) -> bool:
         assigned = self.assignment()
@@ -246,12 +261,14 @@ class Consumer(stock.Consumer):  # type: ignore[misc]  # Faust ships no types
 
     async def on_partitions_revoked(self, revoked: set[TP]) -> None:
         """Let the batches in work finish within a bound, then close; only then the group goes on."""
-        await self.app.lanes.revoke()
-        self._forget_batches()
-        if self.app.settings.processing_guarantee is ProcessingGuarantee.AT_LEAST_ONCE:
-            offsets = self._filter_committable_offsets(())
-            await self._commit_offsets(offsets)
+        await self.drain()
         await super().on_partitions_revoked(revoked)
+
+    async def drain(self) -> None:
+        """Let the batches in work finish within a bound, close every lease, commit what was finished."""
+        finished = await self.app.lanes.revoke()
+        self._forget_batches()
+        await self._commit_offsets(self._newer(finished))
 
     async def on_partitions_assigned(self, assigned: set[TP], generation_id: int = 0) -> None:
         """Only bookkeeping: no heartbeat is sent until this returns."""
@@ -263,20 +280,22 @@ class Consumer(stock.Consumer):  # type: ignore[misc]  # Faust ships no types
         """Seek to the committed offsets, but never before every assigned partition is leased in this generation.
 
         Raises:
-            NotReady: the leases of this generation aren't open yet.
+            RebalanceAgain: the leases of this generation aren't open yet, or were taken away meanwhile.
         """
-        generation = self.app.consumer_generation_id
-        assigned = {TP(tp.topic, tp.partition) for tp in self.assignment()}
-        if not self.app.lanes.are_leased(assigned, generation):
-            raise NotReady(f"generation {generation}: partitions are not leased yet")
-        await failpoints.reach("seek.before")
-        self._forget_batches()
-        positions = await cast(ConsumerThread, self._thread).committed_and_seek(assigned)
-        await failpoints.reach("seek.after")
-        self._forget_batches()
-        self._read_offset.update(dict(positions))
-        self._committed_offset.update(dict(positions))
-        self.app.lanes.positioned(positions)
+        async with self._fetching:
+            generation = self.app.consumer_generation_id
+            assigned = {TP(tp.topic, tp.partition) for tp in self.assignment()}
+            if not self.app.lanes.are_leased(assigned, generation):
+                raise RebalanceAgain(f"generation {generation}: partitions are not leased yet")
+            await failpoints.reach("seek.before")
+            self._forget_batches()
+            positions = await cast(ConsumerThread, self._thread).committed_and_seek(assigned)
+            await failpoints.reach("seek.after")
+            if not self.app.lanes.are_leased(assigned, generation):
+                raise RebalanceAgain(f"generation {generation}: partitions were revoked during the seek")
+            self._read_offset.update(dict(positions))
+            self._committed_offset.update(dict(positions))
+            self.app.lanes.positioned(positions)
 
 
 class Producer(stock.Producer):  # type: ignore[misc]  # Faust ships no types

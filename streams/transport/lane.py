@@ -116,9 +116,10 @@ class Lane:
 
     async def end(self) -> None:
         """Cancel what is left of the lane and wait until it is gone; the lease is closed."""
-        if self._task is not None:
+        while self._task is not None and not self._task.done():
+            # More than once: before Python 3.12 wait_for swallows a cancellation that meets its finished work.
             self._task.cancel()
-            await asyncio.wait([self._task])
+            await asyncio.wait([self._task], timeout=0.5)
 
     def offer(self, batch: RecordBatch) -> None:
         """The next batch; it stays open for joining until the lane takes it."""

@@ -60,6 +60,7 @@ class Lanes:
         self._lanes: dict[TP, Lane] = {}
         self._leased: tuple[int, frozenset[TP]] | None = None
         self._lock = asyncio.Lock()
+        self._revocations = 0
         self._exactly_once = settings.processing_guarantee is ProcessingGuarantee.EXACTLY_ONCE
         self.topic_ids: Mapping[str, str] = {}
         self.partition_counts: Mapping[str, int] = {}
@@ -107,8 +108,12 @@ class Lanes:
                 lane.metrics.in_flight_bytes = batch.bytes
 
     def finished_offsets(self) -> dict[TP, int]:
-        """The next offset of each partition whose batches are acknowledged up to there."""
-        return {tp: lane.finished_offset for tp, lane in self._lanes.items() if lane.finished_offset is not None}
+        """The next offset of each leased partition whose batches are acknowledged up to there."""
+        return {
+            tp: lane.finished_offset
+            for tp, lane in self._lanes.items()
+            if lane.finished_offset is not None and lane.lease.allows_sending
+        }
 
     def committed(self, offsets: Mapping[TP, int]) -> None:
         """Offsets were committed (at least once)."""
@@ -141,16 +146,24 @@ class Lanes:
 
     # -- the order of a rebalance
 
-    async def revoke(self) -> None:
-        """Drain every lease within the bound, then close it. The group waits for this."""
+    async def revoke(self) -> dict[TP, int]:
+        """Drain every lease within the bound, then close it. The group waits for this.
+
+        Returns the next offset of each partition that has finished batches; nobody else may commit them from here on.
+        """
+        self._revocations += 1
         self._leased = None
         await failpoints.reach("revoke.draining")
         bound = min(self._settings.drain_seconds, self._settings.rebalance_timeout_seconds / 3)
-        finished = await asyncio.gather(*(lane.lease.drain(bound) for lane in self._lanes.values()))
-        cut_short = [tp for tp, done in zip(self._lanes, finished, strict=True) if not done]
+        lanes = dict(self._lanes)
+        finished = await asyncio.gather(*(lane.lease.drain(bound) for lane in lanes.values()))
+        cut_short = [tp for tp, done in zip(lanes, finished, strict=True) if not done]
         if cut_short:
             log.warning("revoked with batches still in work after %.1f s, given up: %s", bound, cut_short)
+            # What they have not sent yet stays unsent: in at least once nothing else would keep them from it.
+            await asyncio.gather(*(lanes[tp].end() for tp in cut_short))
         await failpoints.reach("revoke.closed")
+        return {tp: lane.finished_offset for tp, lane in lanes.items() if lane.finished_offset is not None}
 
     async def lease(self, assigned: Iterable[TP], generation: int, current: Callable[[], int]) -> None:
         """Take on `assigned` in `generation`; nothing happens where that was done already.
@@ -158,8 +171,14 @@ class Lanes:
         `current` tells the group's generation now: when a further rebalance overtakes this one, it gives up early.
         """
         partitions = frozenset(assigned)
+        revocations = self._revocations
+
+        def overtaken() -> bool:
+            # A revoke comes before the next generation is known.
+            return current() != generation or self._revocations != revocations
+
         async with self._lock:
-            if self._leased == (generation, partitions):
+            if self._leased == (generation, partitions) or overtaken():
                 return
             self._leased = None
             await self._end_all()
@@ -167,14 +186,15 @@ class Lanes:
             lanes = {tp: self._new_lane(tp, generation) for tp in sorted(partitions)}
             started = await asyncio.gather(*(lane.outbox.start() for lane in lanes.values()), return_exceptions=True)
             failures = [result for result in started if isinstance(result, BaseException)]
-            if failures or current() != generation:
-                await asyncio.gather(*(lane.outbox.stop() for lane in lanes.values()))
-                if failures and current() == generation:
+            await failpoints.reach("lease.producers_started")
+            if not failures and not overtaken():
+                await asyncio.gather(*(lane.state.restore() for lane in lanes.values()))
+                await failpoints.reach("lease.state_restored")
+            if failures or overtaken():
+                await self._release(lanes)
+                if failures and not overtaken():
                     raise failures[0]
                 return
-            await failpoints.reach("lease.producers_started")
-            await asyncio.gather(*(lane.state.restore() for lane in lanes.values()))
-            await failpoints.reach("lease.state_restored")
             self._lanes = lanes
             for lane in lanes.values():
                 lane.start()
@@ -189,8 +209,11 @@ class Lanes:
 
     async def _end_all(self) -> None:
         lanes, self._lanes = self._lanes, {}
-        for tp, lane in lanes.items():
-            await lane.end()
+        await asyncio.gather(*(lane.end() for lane in lanes.values()))
+        await self._release(lanes)
+
+    async def _release(self, lanes: Mapping[TP, Lane]) -> None:
+        for tp in lanes:
             self._metrics.release(tp.topic, tp.partition)
         await asyncio.gather(*(lane.outbox.stop() for lane in lanes.values()))
 

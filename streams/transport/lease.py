@@ -46,8 +46,9 @@ class Lease:
 
     async def drain(self, seconds: float) -> bool:
         """Begin nothing more, wait `seconds` at most for the work begun, then close; True where it finished."""
-        if self.state is LeaseState.OPEN:
-            self.state = LeaseState.DRAINING
+        if self.state is LeaseState.CLOSED:
+            return self.idle
+        self.state = LeaseState.DRAINING
         try:
             await asyncio.wait_for(self._idle.wait(), seconds)
         except TimeoutError:

@@ -1,0 +1,173 @@
+"""Workers as processes, and an orchestrator that starts one again when it ends."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Self
+
+import psutil
+
+ROOT = Path(__file__).resolve().parents[2]
+POLL_SECONDS = 0.05
+
+
+class NotInTime(AssertionError):
+    """What a rehearsal waits for did not happen in time."""
+
+
+def wait_until(true: Callable[[], bool], seconds: float, what: str, said: Callable[[], str] = lambda: "") -> float:
+    """Poll until `true`; returns how long it took. Raises NotInTime with `what` and what the workers `said`."""
+    started = time.monotonic()
+    while not true():
+        if time.monotonic() - started > seconds:
+            raise NotInTime(f"not within {seconds:.0f} s: {what}\n{said()}")
+        time.sleep(POLL_SECONDS)
+    return time.monotonic() - started
+
+
+class WorkerProcess:
+    """One worker process and what it wrote to its log."""
+
+    def __init__(self, name: str, command: list[str], environment: Mapping[str, str], log: Path) -> None:
+        self.name = name
+        self.log = log
+        self._file: IO[bytes] = log.open("wb")
+        self.process = subprocess.Popen(
+            command, env=dict(environment), cwd=ROOT, stdout=self._file, stderr=subprocess.STDOUT
+        )
+        self.expected_to_end = False
+
+    @property
+    def alive(self) -> bool:
+        """Whether it runs (or is stopped by SIGSTOP)."""
+        return self.process.poll() is None
+
+    def send(self, number: signal.Signals) -> None:
+        """Send a signal, if it still runs."""
+        if self.alive:
+            self.process.send_signal(number)
+
+    def said(self) -> str:
+        """Its whole log."""
+        self._file.flush()
+        return self.log.read_text("utf-8", "replace")
+
+    def peak_rss_mb(self) -> float:
+        """Highest resident size so far, in MiB, as the kernel counts it."""
+        found = re.search(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{self.process.pid}/status").read_text("utf-8"))
+        return int(found[1]) / 1024 if found else psutil.Process(self.process.pid).memory_info().rss / 1024**2
+
+    def close(self) -> None:
+        """Kill what still runs."""
+        if self.alive:
+            self.process.kill()
+        self.process.wait()
+        self._file.close()
+
+
+class Fleet:
+    """Workers under supervision: one that ends without being told to is started again, without failpoints."""
+
+    def __init__(
+        self, environment: Mapping[str, str], directory: Path, *, module: str = "tests.rehearsal.light_worker"
+    ) -> None:
+        self._environment = {
+            **{name: value for name, value in os.environ.items() if not name.startswith("LOTRISK_")},
+            **environment,
+        }
+        self._directory = directory
+        self._command = [sys.executable, "-m", module]
+        self._lock = threading.Lock()
+        self._ending = threading.Event()
+        self._supervisor = threading.Thread(target=self._supervise, daemon=True)
+        self._started = 0
+        self.workers: dict[str, WorkerProcess] = {}
+        self.ended: list[WorkerProcess] = []
+
+    def __enter__(self) -> Self:
+        self._supervisor.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._ending.set()
+        self._supervisor.join()
+        for worker in self.workers.values():
+            worker.send(signal.SIGKILL)
+        for worker in self.workers.values():
+            worker.close()
+
+    def start(self, name: str, **more: str) -> WorkerProcess:
+        """Start worker `name` with `more` variables on top."""
+        with self._lock:
+            self._started += 1
+            worker = WorkerProcess(
+                name,
+                self._command,
+                {**self._environment, **more},
+                self._directory / f"{self._started:03d}-{name}.log",
+            )
+            self.workers[name] = worker
+            return worker
+
+    def kill(self, name: str) -> None:
+        """kill -9; the supervisor starts it again."""
+        self.workers[name].send(signal.SIGKILL)
+
+    def rebalance(self) -> None:
+        """Ask a live worker to ask for a rebalance."""
+        for worker in self.workers.values():
+            if worker.alive:
+                worker.send(signal.SIGUSR1)
+                return
+
+    def stop(self, name: str, seconds: float = 20) -> tuple[int, float]:
+        """SIGTERM, for good. Returns exit status and seconds taken."""
+        worker = self.workers[name]
+        worker.expected_to_end = True
+        worker.send(signal.SIGTERM)
+        taken = wait_until(lambda: not worker.alive, seconds, f"{name} ends after SIGTERM", self.said)
+        with self._lock:
+            self.ended.append(self.workers.pop(name))
+        return worker.process.returncode, taken
+
+    def _supervise(self) -> None:
+        while not self._ending.wait(POLL_SECONDS):
+            for name, worker in list(self.workers.items()):
+                if not worker.alive and not worker.expected_to_end and not self._ending.is_set():
+                    self.ended.append(worker)
+                    self.start(name)
+
+    def exit_codes(self) -> Counter[int]:
+        """How the workers that ended did so; -9 is kill -9, 70 a worker that ended itself."""
+        return Counter(worker.process.returncode for worker in self.ended)
+
+    def logs(self) -> list[str]:
+        """Every worker's log."""
+        return [path.read_text("utf-8", "replace") for path in sorted(self._directory.glob("*.log"))]
+
+    def failpoints_hit(self) -> Counter[str]:
+        """How often each failpoint ended a worker, as the logs say."""
+        return Counter(name for log in self.logs() for name in re.findall(r"^failpoint ([a-z._]+): ", log, re.M))
+
+    def ready(self) -> int:
+        """How many of the living workers said that they are."""
+        return sum(worker.alive and "worker ready" in worker.said() for worker in self.workers.values())
+
+    def said(self) -> str:
+        """The ends of all logs, for a failed test."""
+        parts = [f"exit codes {dict(self.exit_codes())}"]
+        for path in sorted(self._directory.glob("*.log"))[-8:]:
+            parts.append(f"--- {path.name}\n" + "\n".join(path.read_text("utf-8", "replace").splitlines()[-25:]))
+        return "\n".join(parts)

@@ -1,0 +1,187 @@
+"""Fresh topics under a random prefix, the load on them, and how far the group has come."""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+import uuid
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import orjson
+from kafka import KafkaAdminClient, KafkaProducer
+from kafka.admin import NewTopic
+
+from streams.settings import Settings
+from streams.topics import VEHICLES, VEHICLES_DLQ, VEHICLES_ENRICHED, WORKERS
+from tests.rehearsal.fleet import NotInTime, wait_until
+from tests.rehearsal.light import POISON
+
+Load = Callable[[int], tuple[bytes | None, bytes | None]]
+"""Key and value of the record with a number."""
+
+
+def load(keys: int = 2000, poison_every: int = 0, tombstone_every: int = 0, pad: int = 200) -> Load:
+    """A mixed load: every nth a poison pill, every nth a tombstone."""
+    padding = "x" * pad
+
+    def record(number: int) -> tuple[bytes | None, bytes | None]:
+        key = f"D{number % 7}:{number * 7919 % keys:017d}".encode()
+        if poison_every and number % poison_every == poison_every - 1:
+            return key, POISON + b" %d" % number
+        if tombstone_every and number % tombstone_every == tombstone_every - 1:
+            return key, None
+        return key, orjson.dumps({"n": number, "pad": padding})
+
+    return record
+
+
+class Ground:
+    """One rehearsal's own topics, group and settings on a broker."""
+
+    def __init__(
+        self, bootstrap_servers: str, *, partitions: int = 4, input_configs: Mapping[str, str] | None = None, **more: Any
+    ) -> None:
+        name = uuid.uuid4().hex[:8]
+        self.settings = Settings(
+            bootstrap_servers=bootstrap_servers,
+            topic_prefix=f"r{name}.",
+            group=f"r{name}",
+            partitions=partitions,
+            web_port=0,
+            **{"session_timeout_seconds": 6, "rebalance_timeout_seconds": 12, "drain_seconds": 4, **more},
+        )
+        self._admin = KafkaAdminClient(bootstrap_servers=bootstrap_servers)
+        self._admin.create_topics(
+            [
+                NewTopic(
+                    self.name(topic),
+                    topic.partitions or partitions,
+                    1,
+                    topic_configs={**topic.configs, **(input_configs or {})} if topic is VEHICLES else dict(topic.configs),
+                )
+                for topic in (VEHICLES, VEHICLES_ENRICHED, VEHICLES_DLQ, WORKERS)
+            ]
+        )
+
+    def name(self, topic: Any) -> str:
+        """Full name of a topic here."""
+        return str(topic.full_name(self.settings.topic_prefix))
+
+    def close(self) -> None:
+        """Disconnect; the topics go with the broker."""
+        self._admin.close()
+
+    def environment(self, **more: str) -> dict[str, str]:
+        """The settings as variables for a worker."""
+        changed = self.settings.model_dump(exclude_defaults=True, mode="json")
+        return {f"LOTRISK_{name.upper()}": str(value) for name, value in changed.items()} | more
+
+    def producer(self) -> KafkaProducer:
+        """A producer for the inputs."""
+        return KafkaProducer(
+            bootstrap_servers=self.settings.bootstrap_servers,
+            linger_ms=5,
+            batch_size=200_000,
+            max_block_ms=60_000,
+            delivery_timeout_ms=110_000,
+        )
+
+    def put(self, count: int, record: Load, start: int = 0) -> None:
+        """Put `count` records in and wait until they are."""
+        producer = self.producer()
+        sent = []
+        for number in range(start, start + count):
+            key, value = record(number)
+            sent.append(producer.send(self.name(VEHICLES), key=key, value=value))
+        producer.flush()
+        for future in sent:
+            future.get(timeout=60)
+        producer.close()
+
+    def ends(self) -> dict[int, int]:
+        """Next offset of each input partition."""
+        from kafka.admin import OffsetSpec
+
+        topic = self.name(VEHICLES)
+        from kafka import TopicPartition
+
+        wanted = {TopicPartition(topic, number): OffsetSpec.LATEST for number in range(self.settings.partitions)}
+        found = self._admin.list_partition_offsets(wanted)
+        return {tp.partition: value.offset for tp, value in found.items()}
+
+    def committed(self) -> dict[int, int]:
+        """The group's committed offset of each input partition that has one."""
+        found = self._admin.list_group_offsets({self.settings.group: None})
+        offsets = found[self.settings.group]
+        return {tp.partition: value.offset for tp, value in offsets.items() if value.offset >= 0}
+
+    def lag(self) -> int:
+        """Records put in and not yet committed."""
+        committed = self.committed()
+        return sum(end - committed.get(number, 0) for number, end in self.ends().items())
+
+    def wait_for_no_lag(self, seconds: float, said: Callable[[], str] = lambda: "") -> float:
+        """Poll until everything put in is committed."""
+        seen = [-1]
+
+        def done() -> bool:
+            try:
+                seen[0] = self.lag()
+            except NotInTime:
+                raise
+            except Exception:  # the broker may be restarting; the deadline holds
+                return False
+            return seen[0] == 0
+
+        return wait_until(done, seconds, "everything put in is committed", lambda: f"lag {seen[0]}\n{said()}")
+
+
+class SteadyLoad:
+    """Puts records in at a rate, in a thread, until stopped; `count` are in for sure after the block."""
+
+    def __init__(self, ground: Ground, record: Load, per_second: float) -> None:
+        self._ground = ground
+        self._record = record
+        self._per_second = per_second
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._error: BaseException | None = None
+        self.count = 0
+
+    def __enter__(self) -> SteadyLoad:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._thread.join()
+        if self._error is not None:
+            raise self._error
+
+    def _run(self) -> None:
+        try:
+            producer = self._ground.producer()
+            topic = self._ground.name(VEHICLES)
+            sent = []
+            began = time.monotonic()
+            while not self._stop.wait(0.01):
+                due = int((time.monotonic() - began) * self._per_second)
+                for number in range(self.count, due):
+                    key, value = self._record(number)
+                    sent.append(producer.send(topic, key=key, value=value))
+                self.count = max(self.count, due)
+            producer.flush()
+            for future in sent:
+                future.get(timeout=90)
+            producer.close()
+        except BaseException as error:
+            self._error = error
+
+
+def shuffled(items: list[str], seed: int) -> list[str]:
+    """The items in an order that `seed` gives again."""
+    mixed = list(items)
+    random.Random(seed).shuffle(mixed)
+    return mixed
