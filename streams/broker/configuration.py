@@ -44,6 +44,9 @@ DEFAULTS: Mapping[str, Value] = {
 }
 
 
+_DECIDED_HERE = frozenset({"process.roles", "node.id", "listeners", "controller.quorum.voters", "log.dirs"})
+
+
 def protocol_of(listener: str) -> str:
     """Security protocol of a listener that is named after it, as in SASL_SSL or SASL_SSL_2."""
     for protocol in ("SASL_PLAINTEXT", "SASL_SSL", "PLAINTEXT", "SSL"):
@@ -56,7 +59,12 @@ def protocol_of(listener: str) -> str:
 
 
 def server_properties(ports: Mapping[str, int], log_dir: Path, settings: Mapping[str, Value]) -> dict[str, str]:
-    """All properties of one node. `ports` by listener name has at least CLIENTS and CONTROLLER; `settings` win."""
+    """All properties of one node. `ports` by listener name has at least CLIENTS and CONTROLLER; `settings` win.
+
+    Raises ValueError for a setting that the broker's directory and ports decide.
+    """
+    if refused := _DECIDED_HERE & settings.keys():
+        raise ValueError(f"{', '.join(sorted(refused))}: set by the embedded broker itself; use its own parameters")
     clients = [name for name in ports if name != CONTROLLER]
     protocols = {name: protocol_of(name) for name in clients} | {CONTROLLER: "PLAINTEXT"}
     properties: dict[str, Value] = {

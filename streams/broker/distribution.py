@@ -229,6 +229,6 @@ def _unavailable(jar: LockedJar, home: Path, failure: Exception) -> Distribution
     total = sum(one.size for one in locked_jars()) / 1e6
     return DistributionUnavailableError(
         f"Apache Kafka {KAFKA_VERSION} is not (or not whole) in the cache {home}, and {jar.file_name} can't be "
-        f"fetched: {failure}\nConnect to the network once ({total:.0f} MB), or set {REPOSITORY_VARIABLE} to the URL of a Maven "
-        f"mirror, or copy that directory from a machine that has it and set {CACHE_VARIABLE}."
+        f"fetched: {failure}\nConnect to the network once ({total:.0f} MB), or set {REPOSITORY_VARIABLE} to the URL of "
+        f"a Maven mirror, or copy that directory from a machine that has it and set {CACHE_VARIABLE}."
     )

@@ -202,7 +202,7 @@ class EmbeddedKafka:
         )  # fmt: skip
         assert self._process is not None
         if not self._process.wait(_FORMAT_SECONDS) or self._process.exit_code != 0:
-            raise BrokerFailedError(f"kafka-storage format failed in {self.directory}.{self._log_since(offset)}")
+            raise BrokerFailedError(f"kafka-storage format failed in {self.directory}.\n{self.log_tail(offset)}")
         fresh.rename(self.directory / "kafka")
 
     def _launch(self) -> None:
@@ -229,12 +229,12 @@ class EmbeddedKafka:
             if self._process.wait(_POLL_SECONDS):
                 raise BrokerFailedError(
                     f"Apache Kafka ended with exit code {self._process.exit_code} before it answered."
-                    f"{self._log_since(offset)}"
+                    f"\n{self.log_tail(offset)}"
                 )
             if time.monotonic() > deadline:
                 raise BrokerFailedError(
                     f"Apache Kafka did not answer on {self.bootstrap_servers} in {self._start_seconds:.0f} s."
-                    f"{self._log_since(offset)}"
+                    f"\n{self.log_tail(offset)}"
                 )
 
     def _run(self, main_class: str, *arguments: str, flags: Sequence[str] = ()) -> None:
@@ -252,14 +252,14 @@ class EmbeddedKafka:
     def _log_size(self) -> int:
         return self.log_path.stat().st_size if self.log_path.exists() else 0
 
-    def _log_since(self, offset: int) -> str:
-        """What to show of the log from `offset` on: its first errors, then its end."""
+    def log_tail(self, offset: int = 0) -> str:
+        """What to show of the log from byte `offset` on: its first errors, then its end."""
         with contextlib.suppress(OSError), self.log_path.open("rb") as log:
             log.seek(offset)
             lines = log.read().decode("utf-8", "replace").splitlines()
             errors = [line for line in lines[:-_TAIL_LINES] if "ERROR" in line or "Exception" in line][:3]
-            return "\n".join(["", f"Its log ({self.log_path}) ends:", *errors, *lines[-_TAIL_LINES:]])
-        return f" It wrote no log ({self.log_path})."
+            return "\n".join([f"Its log ({self.log_path}) ends:", *errors, *lines[-_TAIL_LINES:]])
+        return f"It wrote no log ({self.log_path})."
 
 
 def _end(process: SupervisedProcess, seconds: float) -> None:

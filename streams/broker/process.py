@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import select
+import shutil
 import signal
 import subprocess
 import sys
@@ -33,6 +34,7 @@ class SupervisedProcess:
         self.exit_code: int | None = None
         """How the last child ended: its exit code, or minus the signal's number."""
         self._pending = b""
+        self._scratch = scratch
         self._supervisor = subprocess.Popen(
             [
                 sys.executable, "-I", "-S", str(_SCRIPT),
@@ -45,7 +47,7 @@ class SupervisedProcess:
         )  # fmt: skip
 
     def run(self, argv: Sequence[str], log: Path, env: Mapping[str, str]) -> int:
-        """Start a child with its output appended to `log`; its pid. Raises BrokerFailedError when it can't be started."""
+        """Start a child with its output appended to `log`; its pid. BrokerFailedError if that can't be done."""
         assert self.pid is None, "a child is running"
         self.exit_code = None
         self._tell({"run": {"argv": list(argv), "log": str(log), "env": dict(env)}})
@@ -91,6 +93,9 @@ class SupervisedProcess:
             self._supervisor.kill()
             self._supervisor.wait()
         self.pid = None
+        if self._scratch is not None:
+            # Gone already, unless the supervisor was killed.
+            shutil.rmtree(self._scratch, ignore_errors=True)
 
     def _kill_child(self) -> None:
         """For when the supervisor can't: the child leads a process group of its own."""

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+_LOOK_SECONDS = 0.5
+
 
 def register(app: typer.Typer) -> None:
     """Add the command to `app`."""
@@ -29,7 +31,7 @@ def broker(
     """
     import signal
     import tempfile
-    import threading
+    import time
 
     from rich.console import Console
 
@@ -39,27 +41,30 @@ def broker(
     console = Console(stderr=True)
     if keep and data_dir is None:
         data_dir = Path(tempfile.mkdtemp(prefix="lotrisk-kafka-"))
-    over = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, lambda _number, _frame: over.set())
-    kafka = EmbeddedKafka(data_dir, port, heap=heap, console=console)
+
+    def end(_number: int, _frame: object) -> None:
+        raise KeyboardInterrupt
+
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, end)
+    failure: str | None = None
     try:
-        kafka.start()
-    except BrokerError as failure:
-        console.print("[bold red]lotrisk broker:[/] ", end="")
-        console.print(str(failure), markup=False, highlight=False)
-        raise typer.Exit(1) from None
-    console.print(f"Apache Kafka {KAFKA_VERSION} answers at [bold]{kafka.bootstrap_servers}[/]. Ctrl-C ends it.")
-    console.print(f"Log: {kafka.log_path}", highlight=False)
-    print(kafka.bootstrap_servers, flush=True)
-    try:
-        while kafka.pid is not None and not over.wait(0.5):
-            pass
-        died = kafka.pid is None
-    finally:
-        if data_dir is not None:
-            console.print(f"Data kept in {data_dir}", highlight=False)
-        kafka.stop()
-    if died:
-        console.print("[bold red]lotrisk broker:[/] Apache Kafka ended by itself.")
+        with EmbeddedKafka(data_dir, port, heap=heap, console=console) as kafka:
+            console.print(
+                f"Apache Kafka {KAFKA_VERSION} is up. Ctrl-C ends it. Log: {kafka.log_path}",
+                highlight=False,
+                soft_wrap=True,
+            )
+            print(kafka.bootstrap_servers, flush=True)
+            while kafka.pid is not None:
+                time.sleep(_LOOK_SECONDS)
+            failure = f"Apache Kafka ended by itself.\n{kafka.log_tail()}"
+    except BrokerError as error:
+        failure = str(error)
+    except KeyboardInterrupt:
+        pass
+    if data_dir is not None:
+        console.print(f"Data kept in {data_dir}", highlight=False)
+    if failure is not None:
+        console.print(f"lotrisk broker: {failure}", style="red", markup=False, highlight=False, soft_wrap=True)
         raise typer.Exit(1)
