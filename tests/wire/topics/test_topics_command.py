@@ -156,7 +156,7 @@ def test_a_topic_that_somebody_makes_otherwise_meanwhile_is_told(fresh: Settings
     steps = make_plan(fresh)
     name = VEHICLES.full_name(fresh.topic_prefix)
     admin.create_topics({name: {"num_partitions": 1, "replication_factor": 1}}, wait_for_metadata=True)
-    with pytest.raises(ProvisioningError, match="still different.*\n.*has 1 partition, 3 wanted"):
+    with pytest.raises(ProvisioningError, match=r"still different.*\n.*has 1 partition, 3 wanted"):
         carry_out(fresh, steps)
 
 
