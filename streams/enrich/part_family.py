@@ -98,7 +98,7 @@ class FamilyRules:
                 if ruling is not None and ruling.isdisjoint(phrase.words):
                     continue
                 size = len(phrase.words) + len(phrase.behind)
-                score = (size, phrase.family.rank if size == 1 else 0, -min(order[own] for own in phrase.words))
+                score = (size, phrase.family.rank, -min(order[own] for own in phrase.words))
                 if best is None or score > best:
                     best, found = score, phrase.family
         if found is None or best is None:
@@ -141,7 +141,7 @@ def import_line(hts: str | None) -> str | None:
     Catalogues carry placeholders such as 01 and 02, and four digits are a heading: neither is a line (fact sheet 6.7).
     """
     digits = _DIGITS.sub("", hts or "")
-    if len(digits) not in (6, 8, 10) or not "01" <= digits[:2] <= "97":
+    if len(digits) not in (6, 8, 10) or not "01" <= digits[:2] <= "97" or digits[:2] == "77":
         return None
     return ".".join(filter(None, (digits[:4], digits[4:6], digits[6:])))
 
