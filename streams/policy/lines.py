@@ -1,0 +1,158 @@
+"""Lines of the tariff schedule: reading what was typed, and which measures each reaches at the printed length."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+from streams.reference.trade import TradeReference
+from streams.reference.trade_records import MeasureRecord, scope_span
+
+_TYPED = re.compile(r"^[0-9]{4}(?:\.?[0-9]{2}(?:\.?[0-9]{2}(?:\.?[0-9]{2})?)?)?$")
+NOT_IN_BOOK = "list:not-in-book"
+
+
+class LineError(ValueError):
+    """What was given is not a line of chapters 1 to 97."""
+
+
+def line_digits(text: str) -> str:
+    """The digits of an HTS number of 4, 6, 8 or 10 digits, dotted or not.
+
+    Raises:
+        LineError: another length or shape, or a chapter that has no goods (77, 98, 99).
+    """
+    typed = text.strip()
+    if not _TYPED.match(typed):
+        raise LineError(f"hts: {text!r} is not an HTS number; give 4, 6, 8 or 10 digits, dotted or not (8708.29.51)")
+    digits = typed.replace(".", "")
+    chapter = int(digits[:2])
+    if not 1 <= chapter <= 97 or chapter == 77:
+        raise LineError(f"hts: {text!r}: chapter {digits[:2]} holds no goods; give a line of chapters 1 to 97")
+    return digits
+
+
+def dotted(digits: str) -> str:
+    """`8708295160` as `8708.29.5160`."""
+    parts = [digits[:4], digits[4:6], digits[6:]]
+    return ".".join(part for part in parts if part)
+
+
+@dataclass(frozen=True, slots=True)
+class Leaf:
+    """One thing that a line may be: its column-1 rate (a range where the book does not hold it) and its measures."""
+
+    digits: str
+    low: Decimal
+    high: Decimal
+    mask: int
+
+
+@dataclass(frozen=True, slots=True)
+class LineMatch:
+    """What a typed line may be. `leaves` is empty where nothing can be said."""
+
+    digits: str
+    leaves: tuple[Leaf, ...]
+    default: str | None
+    in_book: bool
+    needs_digits: bool
+
+    def distinct(self, reach: int) -> tuple[Leaf, ...]:
+        """The leaves that differ for measures in `reach`; the default first."""
+        seen: dict[tuple[Decimal, Decimal, int], Leaf] = {}
+        for leaf in self.leaves:
+            seen.setdefault((leaf.low, leaf.high, leaf.mask & reach), leaf)
+        return tuple(seen.values())
+
+
+class LineIndex:
+    """Lines against the scopes of a set of measures; a measure's bit in a mask is its place in the sequence."""
+
+    def __init__(self, trade: TradeReference, measures: Sequence[MeasureRecord]) -> None:
+        self._rows = {row.digits: row for row in trade.lines}
+        self._chapters = {row.prefix: row for row in trade.chapters}
+        self._scopes = [
+            (_spans(record.scope, trade), _spans(record.exclude, trade), NOT_IN_BOOK in record.scope)
+            for record in measures
+        ]
+        self._everywhere = [("*" in record.scope) for record in measures]
+        stems: set[str] = set(self._rows)
+        for spans, excluded, _ in self._scopes:
+            stems.update(first for first, _ in (*spans, *excluded))
+        self._stems = sorted(stems)
+        self._matches: dict[str, LineMatch] = {}
+
+    def match(self, digits: str) -> LineMatch:
+        """What a line of 4 to 10 digits may be."""
+        found = self._matches.get(digits)
+        if found is None:
+            if len(self._matches) >= 20_000:
+                self._matches.clear()
+            found = self._matches[digits] = self._match(digits)
+        return found
+
+    def _match(self, digits: str) -> LineMatch:
+        below = [stem for stem in self._stems if len(stem) > len(digits) and stem.startswith(digits)]
+        rated = [number for number in (digits, *below) if self._row(number) is not None]
+        if not rated:
+            span = self._chapter(digits)
+            if span is None:
+                return LineMatch(digits, (), None, False, False)
+            leaves = [Leaf(number, *span, self._mask(number, False)) for number in (digits, *below)]
+            return LineMatch(digits, tuple(leaves), digits, False, False)
+        leaves = []
+        for number in rated:
+            row = self._rows[self._row(number) or ""]
+            leaves.append(Leaf(number, row.mfn, row.mfn, self._mask(number, True)))
+        default: str | None = rated[0] if rated[0] == digits or len(rated) == 1 else None
+        row_digits = self._row(digits)
+        if row_digits is not None:
+            suffix = self._rows[row_digits].default_suffix
+            if suffix is not None and len(digits) < 10 and suffix.replace(".", "") in rated:
+                default = suffix.replace(".", "")
+        whole = len(digits) >= 8 or row_digits is not None or (len(rated) == 1 and rated[0][-2:] in ("00", "01"))
+        if default is not None:
+            leaves.sort(key=lambda leaf: leaf.digits != default)
+        if default is None and whole:
+            default = leaves[0].digits
+        return LineMatch(digits, tuple(leaves), default, True, not whole)
+
+    def _row(self, digits: str) -> str | None:
+        for length in (10, 8, 6):
+            if digits[:length] in self._rows and len(digits) >= length:
+                return digits[:length]
+        return None
+
+    def _chapter(self, digits: str) -> tuple[Decimal, Decimal] | None:
+        for length in (6, 4, 2):
+            row = self._chapters.get(digits[:length])
+            if row is not None:
+                return row.low, row.high
+        return None
+
+    def _mask(self, digits: str, in_book: bool) -> int:
+        mask = 0
+        for index, (spans, excluded, unlisted) in enumerate(self._scopes):
+            listed = self._everywhere[index] or _within(digits, spans) or (unlisted and not in_book)
+            if listed and not _within(digits, excluded):
+                mask |= 1 << index
+        return mask
+
+
+def _spans(entries: Sequence[str], trade: TradeReference) -> list[tuple[str, str]]:
+    spans: list[tuple[str, str]] = []
+    for entry in entries:
+        if entry in ("*", NOT_IN_BOOK):
+            continue
+        if entry.startswith("list:"):
+            spans.extend(scope_span(stem) for stem in trade.lists[entry.removeprefix("list:")])
+        else:
+            spans.append(scope_span(entry))
+    return spans
+
+
+def _within(digits: str, spans: Sequence[tuple[str, str]]) -> bool:
+    return any(len(digits) >= len(first) and first <= digits[: len(first)] <= last for first, last in spans)

@@ -1,0 +1,313 @@
+"""Walking the measures of one interval in order of rank, forking where a fact is asked for that is not known."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import NamedTuple
+
+from streams.policy.facts import Facts, FactValue, known_value
+from streams.policy.lines import Leaf
+from streams.policy.view import Active, Plan, Trigger
+from streams.reference.trade_records import FactKind, FactRecord, MeasureRecord, RateType
+
+_ZERO = Decimal(0)
+_ONE = Decimal(1)
+_COLUMN_1 = "column_1_rate"
+PREFERENCE = "column_1_preference"
+"""Authority of the agreements that free goods of column 1: shown as a component of 0%."""
+
+
+class Charge(NamedTuple):
+    """A measure that applies, with its rate after caps and shares."""
+
+    record: MeasureRecord
+    heading: str | None
+    rate: Decimal
+
+
+class NotApplied(NamedTuple):
+    """A measure that was considered and does not apply, by which rule and why."""
+
+    measure: str
+    authority: str
+    heading: str | None
+    rule: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What is owed when every fact that was asked for has a value."""
+
+    total: Decimal
+    charges: tuple[Charge, ...]
+    at_zero: tuple[Charge, ...]
+    not_applied: tuple[NotApplied, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The span of outcomes over the unknown facts, the default one, and the facts that open the span."""
+
+    low: Outcome
+    central: Outcome | None
+    high: Outcome
+    missing: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _State:
+    position: int = 0
+    off: int = 0
+    content: int = 0
+    column_1: Decimal = _ZERO
+    total: Decimal = _ZERO
+    charges: tuple[Charge, ...] = ()
+    at_zero: tuple[Charge, ...] = ()
+    switched: tuple[Trigger, ...] = ()
+    failed: tuple[tuple[Active, str], ...] = ()
+
+
+def walk(plan: Plan, interval: int, facts: Facts) -> Answer:
+    """The answer for one interval of dates: every completion of the unknown facts that matter, and the default one."""
+    return _Walk(plan, plan.active(interval)[0], facts).run()
+
+
+class _Walk:
+    __slots__ = ("_default_leaf", "_duties", "_facts", "_leaves", "_origin", "_records")
+
+    def __init__(self, plan: Plan, duties: tuple[Active, ...], facts: Facts) -> None:
+        self._duties = duties
+        self._facts = facts
+        self._origin = plan.origin
+        self._leaves = plan.leaves
+        self._default_leaf = plan.leaves[0] if plan.match.default is not None else None
+        self._records = plan.view.facts
+
+    def run(self) -> Answer:
+        leaf = self._leaves[0] if len(self._leaves) == 1 else None
+        return self._go(_State(), {}, leaf)
+
+    def _go(self, state: _State, known: dict[str, FactValue], leaf: Leaf | None) -> Answer:
+        duties = self._duties
+        off, content, column_1, total = state.off, state.content, state.column_1, state.total
+        charges, at_zero = list(state.charges), list(state.at_zero)
+        switched, failed = list(state.switched), list(state.failed)
+        for position in range(state.position, len(duties)):
+            duty = duties[position]
+            bit = duty.bit
+            if off & bit:
+                continue
+            if leaf is not None:
+                if not leaf.mask & bit:
+                    continue
+            elif not all(one.mask & bit for one in self._leaves) or duty.record.rate_type is RateType.COLUMN_1:
+                here = _State(
+                    position, off, content, column_1, total, tuple(charges), tuple(at_zero), tuple(switched),
+                    tuple(failed),
+                )  # fmt: skip
+                return self._fork_leaf(here, known)
+            asked, reason = self._conditions(duty, known, leaf)
+            if reason is not None:
+                failed.append((duty, reason))
+                continue
+            if asked is not None:
+                here = _State(
+                    position, off, content, column_1, total, tuple(charges), tuple(at_zero), tuple(switched),
+                    tuple(failed),
+                )  # fmt: skip
+                return self._fork(here, known, leaf, asked, duty)
+            record = duty.record
+            rate = self._rate_of(duty, known, leaf, column_1)
+            if content & bit:
+                rate *= _ONE - _decimal(known["metal_share"])
+            kind = record.rate_type
+            if kind is RateType.COLUMN_1:
+                column_1 = rate
+            if record.authority == PREFERENCE:
+                charges.append(Charge(record, None, _ZERO))
+            elif kind is RateType.EXEMPT or (rate == 0 and kind is not RateType.COLUMN_1):
+                if record.heading is not None:
+                    heading = record.heading_at_cap if kind is RateType.COMBINED_TO else duty.heading
+                    at_zero.append(Charge(record, heading, _ZERO))
+            else:
+                charges.append(Charge(record, duty.heading, rate))
+                total += rate
+            subject = rate > 0 if record.subject == "owed" else record.subject == "always"
+            for trigger in duty.triggers:
+                if trigger.owed and not subject:
+                    continue
+                switched.append(trigger)
+                if trigger.content:
+                    content |= trigger.mask
+                else:
+                    off |= trigger.mask
+        return self._end(total, charges, at_zero, switched, failed, leaf)
+
+    def _end(
+        self,
+        total: Decimal,
+        charges: list[Charge],
+        at_zero: list[Charge],
+        switched: list[Trigger],
+        failed: list[tuple[Active, str]],
+        leaf: Leaf | None,
+    ) -> Answer:
+        why = {duty.bit: ("condition", reason) for duty, reason in failed}
+        not_applied = []
+        for duty in self._duties:
+            record = duty.record
+            if record.rate_type is RateType.EXEMPT or (leaf is not None and not leaf.mask & duty.bit):
+                continue
+            for trigger in switched:
+                if trigger.mask & duty.bit and not trigger.content:
+                    not_applied.append(
+                        NotApplied(
+                            record.id, record.authority, duty.heading, trigger.rule, f"switched off by {trigger.by}"
+                        )
+                    )
+                    break
+            else:
+                if duty.bit in why:
+                    not_applied.append(NotApplied(record.id, record.authority, duty.heading, *why[duty.bit]))
+        outcome = Outcome(total, tuple(charges), tuple(at_zero), tuple(not_applied))
+        return Answer(outcome, outcome, outcome, ())
+
+    def _conditions(
+        self, duty: Active, known: dict[str, FactValue], leaf: Leaf | None
+    ) -> tuple[str | None, str | None]:
+        """The first unknown fact to ask for, or why the measure does not apply."""
+        asked: str | None = None
+        for literal in duty.literals:
+            name = literal.fact.name
+            value = known.get(name)
+            if value is None:
+                value = self._known(literal.fact)
+                if value is None:
+                    asked = asked or name
+                    continue
+                known[name] = value
+            if value != literal.wanted:
+                return None, f"{name} is {str(value).lower()}"
+        if asked is not None:
+            return asked, None
+        kind = duty.record.rate_type
+        if kind is RateType.CONTENT_SHARE:
+            name = "us_content" if duty.record.content == "non_us" else "metal_share"
+            if name not in known:
+                value = self._known(self._records[name])
+                if value is None:
+                    return name, None
+                known[name] = value
+        elif kind is RateType.UNKNOWN:
+            name = _rate_fact(duty.record)
+            if name not in known:
+                return name, None
+        elif kind is RateType.COLUMN_1:
+            assert leaf is not None
+            if leaf.low != leaf.high and _COLUMN_1 not in known:
+                return _COLUMN_1, None
+        return None, None
+
+    def _known(self, fact: FactRecord) -> FactValue | None:
+        value = known_value(fact, self._facts, self._origin)
+        if value is None and not fact.opens and not (fact.kind is FactKind.HTS98 and self._facts.hts98 is not None):
+            return fact.default
+        return value
+
+    def _rate_of(self, duty: Active, known: dict[str, FactValue], leaf: Leaf | None, column_1: Decimal) -> Decimal:
+        record = duty.record
+        kind = record.rate_type
+        if kind is RateType.COLUMN_1:
+            assert leaf is not None
+            return leaf.low if leaf.low == leaf.high else _decimal(known[_COLUMN_1])
+        if kind is RateType.COMBINED_TO:
+            return max(_ZERO, duty.rate - column_1)
+        if kind is RateType.CONTENT_SHARE:
+            if record.content == "non_us":
+                return duty.rate * (_ONE - _decimal(known["us_content"]))
+            return duty.rate * _decimal(known["metal_share"])
+        if kind is RateType.UNKNOWN:
+            return _decimal(known[_rate_fact(record)])
+        return duty.rate
+
+    def _fork_leaf(self, state: _State, known: dict[str, FactValue]) -> Answer:
+        branches = [(leaf is self._default_leaf, self._go(state, dict(known), leaf)) for leaf in self._leaves]
+        name = "stat_suffix" if self._default_leaf is not None else "hts_digits"
+        return _join(name, branches)
+
+    def _fork(self, state: _State, known: dict[str, FactValue], leaf: Leaf | None, name: str, duty: Active) -> Answer:
+        values: list[tuple[bool, FactValue]]
+        election = False
+        if name == _COLUMN_1:
+            assert leaf is not None
+            values = [(False, leaf.low), (False, leaf.high)]
+        elif name == _rate_fact(duty.record):
+            assert duty.record.rate_low is not None
+            assert duty.record.rate_high is not None
+            values = [(False, duty.record.rate_low), (False, duty.record.rate_high)]
+        else:
+            fact = self._records[name]
+            election = fact.election
+            if fact.kind is FactKind.HTS98:
+                values = [(False, False), (False, True)]
+            elif fact.kind is FactKind.SHARE:
+                assert fact.low is not None
+                assert fact.high is not None
+                values = [(False, fact.low), (False, fact.high)]
+                if fact.default is not None:
+                    values.append((True, fact.default))
+            else:
+                domain: tuple[FactValue, ...] = fact.values or (False, True)
+                values = [(value == fact.default, value) for value in domain]
+        branches = [(default, self._go(state, {**known, name: value}, leaf)) for default, value in values]
+        if election:
+            return _join_election(name, branches)
+        return _join(name, branches)
+
+
+def _join(name: str, branches: list[tuple[bool, Answer]]) -> Answer:
+    answers = [answer for _, answer in branches]
+    low = min((answer.low for answer in answers), key=lambda outcome: outcome.total)
+    high = max((answer.high for answer in answers), key=lambda outcome: outcome.total)
+    central: Outcome | None
+    defaults = [answer for default, answer in branches if default]
+    if defaults:
+        central = defaults[0].central
+    elif low.total == high.total:
+        central = answers[0].central
+    else:
+        central = None
+    shapes = {
+        (answer.low.total, answer.central.total if answer.central else None, answer.high.total) for answer in answers
+    }
+    missing = [name] if len(shapes) > 1 else []
+    for answer in answers:
+        missing.extend(other for other in answer.missing if other not in missing)
+    return Answer(_prefer(central, low), central, _prefer(central, high), tuple(missing))
+
+
+def _join_election(name: str, branches: list[tuple[bool, Answer]]) -> Answer:
+    """An election is made only where it lowers the duty, so it can't raise the high end."""
+    plain = next(answer for default, answer in branches if default)
+    chosen = next(answer for default, answer in branches if not default)
+    if chosen.low.total >= plain.low.total and chosen.high.total >= plain.high.total:
+        return plain
+    low = min(plain.low, chosen.low, key=lambda outcome: outcome.total)
+    missing = [name, *(other for other in (*plain.missing, *chosen.missing) if other != name)]
+    return Answer(_prefer(plain.central, low), plain.central, plain.high, tuple(dict.fromkeys(missing)))
+
+
+def _prefer(central: Outcome | None, other: Outcome) -> Outcome:
+    """The default reading where it has the same total, so that one answer is not told in two ways."""
+    return central if central is not None and central.total == other.total else other
+
+
+def _rate_fact(record: MeasureRecord) -> str:
+    return f"rate_of_{record.id.lower().replace('-', '_')}"
+
+
+def _decimal(value: FactValue) -> Decimal:
+    assert isinstance(value, Decimal)
+    return value
