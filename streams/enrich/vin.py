@@ -1,8 +1,8 @@
 """What a VIN says, by NHTSA vPIC (ultravin, offline).
 
 A decode depends on positions 1-8, 10 and 11; for low-volume makers (third character 9) and the WMIs that a sweep found,
-on 12-14 as well. It is remembered by those. A VIN with a wrong check digit is decoded by itself each time it isn't
-remembered whole, since vPIC then weighs all 17 characters.
+on 12-14 as well. It is remembered by those. Where the check digit is wrong, or the serial number isn't digits, vPIC
+weighs all 17 characters: such a VIN is decoded by itself and remembered whole.
 """
 
 from __future__ import annotations
@@ -79,12 +79,10 @@ def decode_vin(vin: str, context: Context) -> VinFacts:
     Only `pattern` is cut to the characters that matter.
     """
     valid = check_digit(vin) == vin[8]
-    if not valid:
-        key = vin
-    elif vin[2] == "9" or vin[:3] in context.reference.vehicles.serial_wmis:
-        key = vin[:8] + vin[9:14]
+    if vin[2] == "9" or vin[:3] in context.reference.vehicles.serial_wmis:
+        key = vin[:8] + vin[9:14] if valid and vin[14:].isdecimal() else vin
     else:
-        key = vin[:8] + vin[9:11]
+        key = vin[:8] + vin[9:11] if valid and vin[12:].isdecimal() else vin
     memo = context.memo("vin")
     found = memo.get(key)
     if found is None:
@@ -107,7 +105,7 @@ def _decode(vin: str, key: str, valid: bool, context: Context) -> VinFacts:
         return " ".join(part for name in names if (part := text(name))) or None
 
     return VinFacts(
-        pattern=vin if not valid else key[:8] + "-" + key[8:],
+        pattern=vin if key == vin else key[:8] + "-" + key[8:],
         wmi=vin[:3],
         check_digit_valid=valid,
         error_codes=tuple(code for code in decoded["error_codes"] if code != 0),
