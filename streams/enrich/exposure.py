@@ -14,7 +14,9 @@ from typing import Final, Literal
 
 from schemas.fields import Confidence
 from streams.enrich.bill import NOTHING, Bill, BillItem
+from streams.policy.book import Book
 from streams.reference.materials import Market, MaterialReference, Range, Stage
+from streams.reference.trade_records import Kind, Status
 
 Verdict = Literal["below", "at_or_above", "indeterminate"]
 Number = int | float
@@ -247,6 +249,21 @@ def measure(bill: Bill, origin: str | None, day: date, controls: Controls, mater
         "confidence": confidence,
     }
     return Exposure(block, missing, confidence, frozenset().union(*controlled_by.values()))
+
+
+def exposure(bill: Bill, origin: str | None, book: Book, materials: MaterialReference) -> Exposure:
+    """The exposure of one unit under a book: its controls and the day of its prices. Depends on nothing else."""
+    return measure(bill, origin, book.day, book_controls(book), materials)
+
+
+def book_controls(book: Book) -> Controls:
+    """What the book says about controls of elements; a control that was suspended is left out."""
+    elements = {
+        record.id: frozenset(record.elements)
+        for record in book.measures
+        if record.kind is Kind.EXPORT_CONTROL and record.elements and record.status is Status.IN_FORCE
+    }
+    return Controls(elements, frozenset().union(*elements.values()), None, "magnets_and_targets_only")
 
 
 def significant(value: float) -> Number:

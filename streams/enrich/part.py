@@ -1,0 +1,272 @@
+"""A canonical part record in, an enriched part record out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from typing import Final
+
+import orjson
+
+from schemas.enriched import OWNED_FIELDS_PART
+from schemas.fields import Confidence, PartKind
+from schemas.part import Part
+from streams.enrich.bill import part_bill
+from streams.enrich.context import Context
+from streams.enrich.exposure import Exposure, exposure, weakest
+from streams.enrich.outcome import Enriched, Outcome, Rejected, Removed
+from streams.enrich.part_family import FamilyFound, FamilyRules, candidate_lines, import_line
+from streams.enrich.record import read_record, splice
+from streams.enrich.risk import Flag, Stock, origin_unknown, stockout_before_supply
+from streams.enrich.tariff import Cents, Goods, Rated, View, cents, rate_goods, usd
+from streams.policy.facts import NO_FACTS, Claim, Facts, contradiction
+
+_USED_KINDS: Final = frozenset({PartKind.REMAN, PartKind.RECYCLED})
+DOMESTIC: Final = "US"
+"""Made here, a part is not entered: it owes no duty, whatever else is unknown."""
+_NOTHING: Final = '["0.00","0.00","0.00"]'
+_NO_ENTRY: Final = (
+    f'{{"total_usd":{_NOTHING},"rate_percent":[0,0,0],"entry_from":null,"entry_to":null,"components":{{}}}}'
+)
+_KIND: Final = {PartKind.OE: "oe", PartKind.AFTERMARKET: "aftermarket", None: "unknown"}
+
+
+@dataclass(frozen=True, slots=True)
+class PartProfile:
+    """What follows from a part's family, line, origin and claims, whatever its price and stock.
+
+    `encoded`: the JSON members origin, classification, exposure, family, warnings and confidence, without braces.
+    """
+
+    family: FamilyFound
+    lines: tuple[str, ...]
+    origin: str | None
+    facts: Facts
+    missing_facts: tuple[str, ...]
+    notes: tuple[str, ...]
+    encoded: str
+
+
+def family_rules(context: Context) -> FamilyRules:
+    """The context's rules for finding a family, made once."""
+    memo = context.memo("family_rules")
+    found = memo.get("rules")
+    if found is None:
+        found = memo.keep("rules", FamilyRules(context.reference.materials))
+    assert isinstance(found, FamilyRules)
+    return found
+
+
+def find_family(part: Part, context: Context) -> FamilyFound:
+    """The part's family; what a description says is remembered."""
+    rules = family_rules(context)
+    if part.part_family is None and part.description is not None:
+        memo = context.memo("families")
+        found = memo.get(part.description)
+        if found is None:
+            found = memo.keep(part.description, rules.by_description(part.description))
+        assert isinstance(found, FamilyFound)
+        if found.family is not None:
+            return found
+    return rules.find(part.part_family, part.description, part.part_number, part.brand, part.hts)
+
+
+def profile(part: Part, found: FamilyFound, context: Context) -> PartProfile:
+    """The part's profile. Memoised by family, line, origin and claims."""
+    name = found.family.id if found.family is not None else None
+    asked = part.part_family if found.basis != "record" else None
+    key = (name, found.basis, found.confidence, asked, part.hts, part.country_of_origin, part.usmca, part.tariff_claims)
+    memo = context.memo("part_profiles")
+    known = memo.get(key)
+    if known is None:
+        known = memo.keep(key, _profile(part, found, context))
+    assert isinstance(known, PartProfile)
+    return known
+
+
+def _profile(part: Part, found: FamilyFound, context: Context) -> PartProfile:
+    family = found.family
+    origin = part.country_of_origin
+    line = import_line(part.hts)
+    lines = candidate_lines(line, family)
+    facts, contradicts = part_facts(part)
+    warnings = []
+    if part.hts is not None and line is None:
+        warnings.append("hts_not_a_line")
+    if part.part_family is not None and found.basis != "record":
+        warnings.append("part_family_not_known")
+    if line is not None and family is not None and family.lines and not _agrees(line, family.lines):
+        warnings.append("hts_and_family_differ")
+    if contradicts:
+        warnings.append("claims_contradict_origin")
+    exposed = Exposure(None, ("part_family",), "L")
+    if family is not None:
+        exposed = exposure(
+            part_bill(family, context.reference.materials), origin, context.book, context.reference.materials
+        )
+    line_confidence: Confidence = "M" if line is not None and len(lines) == 1 else "L"
+    origin_confidence: Confidence = "M" if origin is not None else "L"
+    confidence = weakest((origin_confidence, line_confidence, found.confidence, exposed.confidence))
+    members = {
+        "origin": {
+            "country": origin,
+            "basis": "record" if origin is not None else "none",
+            "confidence": origin_confidence,
+        },
+        "classification": {
+            "hts": lines[0] if len(lines) == 1 else None,
+            "candidates": lines if len(lines) > 1 else (),
+            "basis": "record" if line is not None else "family" if lines else "none",
+            "confidence": line_confidence,
+        },
+        "exposure": exposed.block,
+        "family": family.id if family is not None else None,
+        "warnings": warnings,
+        "confidence": confidence,
+    }
+    notes = [*warnings]
+    if origin is None:
+        notes.append("origin_unknown")
+    if family is None:
+        notes.append("family_unknown")
+    return PartProfile(
+        family=found,
+        lines=lines,
+        origin=origin,
+        facts=facts,
+        missing_facts=exposed.missing_facts,
+        notes=tuple(notes),
+        encoded=orjson.dumps(members)[1:-1].decode(),
+    )
+
+
+def part_facts(part: Part) -> tuple[Facts, bool]:
+    """What the record says about the entry; where its claims can't be true of its origin none is taken, and True."""
+    known = {claim.value: claim for claim in Claim}
+    claims = frozenset(known[name] for name in part.tariff_claims or () if name in known)
+    facts = Facts(usmca=part.usmca, claims=claims)
+    if part.country_of_origin is not None and contradiction(facts, part.country_of_origin) is not None:
+        return (NO_FACTS, True)
+    return (facts, False)
+
+
+def _agrees(line: str, hints: tuple[str, ...]) -> bool:
+    return any(hint[:4] == line[:4] for hint in hints)
+
+
+def entry_dates(part: Part, context: Context) -> tuple[date | None, date | None]:
+    """The likely dates of entry, inclusive, by the most telling date on record.
+
+    (None, None): the record has none of the dates, the part is rebuilt or used, or the book doesn't reach so far.
+    """
+    kind = _KIND.get(part.part_kind)
+    if kind is None:
+        return (None, None)
+    for row in context.reference.materials.part_entry_dates[kind]:
+        day: date | None = getattr(part, row.field)
+        if day is not None:
+            first = day.toordinal() - row.days_before_to
+            last = day.toordinal() - row.days_before_from
+            trade = context.book.trade
+            if first < trade.first_day.toordinal() or last > trade.last_day.toordinal():
+                return (None, None)
+            return (date.fromordinal(first), date.fromordinal(last))
+    return (None, None)
+
+
+def customs_value(part: Part, context: Context) -> Cents | None:
+    """Customs value of one unit in cents, from the dealer's cost and the part's kind; a core deposit is no price."""
+    kind = _KIND.get(part.part_kind)
+    if kind is None or part.cost_usd is None:
+        return None
+    low, central, high = context.reference.materials.part_value_shares[kind].range
+    cost = cents(part.cost_usd)
+    return (_share_of(cost, low), _share_of(cost, central), _share_of(cost, high))
+
+
+def _share_of(amount: int, share: float) -> int:
+    return (amount * round(share * 10_000) + 5_000) // 10_000
+
+
+def rate_part(part: Part, what: PartProfile, context: Context) -> Rated:
+    """The part's duty in both views: none for rebuilt and used parts, of which no fresh entry is known."""
+    if part.part_kind in _USED_KINDS:
+        return Rated(None, None, ("entry_of_used_goods",))
+    first, last = entry_dates(part, context)
+    return rate_goods(Goods(what.lines, what.origin, first, last, is_new=True, facts=(what.facts,)), context)
+
+
+def part_flags(part: Part, what: PartProfile, context: Context) -> list[Flag]:
+    """The part's open flags."""
+    rules = context.reference.materials.thresholds
+    flags = []
+    if what.origin is None:
+        flags.append(origin_unknown(rules["origin_unknown"], part.updated_at))
+    family = what.family.family
+    if family is not None:
+        cost = cents(part.cost_usd) if part.cost_usd is not None else None
+        stock = Stock(part.qty_on_hand, part.demand_12m, part.days_supply, cost)
+        rule = rules["stockout_before_supply"]
+        flag = stockout_before_supply(rule, family.kind, what.family.confidence, stock, part.updated_at)
+        if flag is not None:
+            flags.append(flag)
+    return flags
+
+
+def _extended(view: View | None, amount: Cents | None, quantity: float) -> str:
+    if view is None or amount is None:
+        return "null"
+    low, central, high = (int(total * quantity + 0.5) for total in view.rates.amounts(amount)[:3])
+    return _dollars((low, central, high))
+
+
+def _dollars(value: Cents) -> str:
+    return f'["{usd(value[0])}","{usd(value[1])}","{usd(value[2])}"]'
+
+
+def _duty(part: Part, what: PartProfile, context: Context) -> tuple[str, list[str]]:
+    """The members tariff and extended, and the facts whose absence opens or empties them."""
+    quantity = part.qty_on_hand
+    missing = [] if quantity is not None else ["qty_on_hand"]
+    if part.country_of_origin == DOMESTIC:
+        extended = "null" if quantity is None else f'{{"landed":{_NOTHING},"replacement":{_NOTHING}}}'
+        duty = f'"landed":{_NO_ENTRY},"replacement":{_NO_ENTRY}'
+        return (f'"tariff":{{"customs_value_usd":null,"importer_duty":{{{duty}}}}},"extended":{extended}', missing)
+    rated = rate_part(part, what, context)
+    amount = customs_value(part, context)
+    missing += rated.missing_facts
+    if part.cost_usd is None:
+        missing.append("cost_usd")
+    if part.part_kind is None:
+        missing.append("part_kind")
+    views = [("landed", rated.landed), ("replacement", rated.replacement)]
+    duty = ",".join(f'"{name}":{"null" if view is None else view.encode(amount)}' for name, view in views)
+    extended = "null"
+    if quantity is not None:
+        extended = "{" + ",".join(f'"{name}":{_extended(view, amount, quantity)}' for name, view in views) + "}"
+    value = "null" if amount is None else _dollars(amount)
+    return (
+        f'"tariff":{{"customs_value_usd":{value},"importer_duty":{{{duty}}}}},"extended":{extended}',
+        missing,
+    )
+
+
+def enrich_part(key: bytes | None, value: bytes | None, context: Context) -> Outcome:
+    """An input record of `dms.parts` to its enriched record, a tombstone, or a rejection with its reason.
+
+    Dollars are per unit; `extended` is times the quantity on hand. A core deposit is no part of any amount.
+    """
+    part = read_record(key, value, Part, "part_number")
+    if isinstance(part, Removed | Rejected):
+        return part
+    assert key is not None
+    assert value is not None
+    what = profile(part, find_family(part, context), context)
+    duty, missing = _duty(part, what, context)
+    flags = part_flags(part, what, context)
+    facts = orjson.dumps(list(dict.fromkeys((*what.missing_facts, *missing)))).decode()
+    members = (
+        f'{what.encoded},{duty},"flags":{orjson.dumps(flags).decode()},"missing_facts":{facts},'
+        f'"customer_facing_ok":false,"book":"{context.book.number}"'
+    )
+    return Enriched(key, splice(value, part.model_extra, OWNED_FIELDS_PART, members.encode()), what.notes)
