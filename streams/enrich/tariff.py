@@ -197,6 +197,7 @@ class Schedule:
         measures = tuple(
             (measure, low.get(measure, 0), central.get(measure, 0), high.get(measure, 0))
             for measure in dict.fromkeys((*central, *low, *high))
+            if low.get(measure) or central.get(measure) or high.get(measure)
         )
         percent = (_percent(_sum(low)), _percent(_sum(central)), _percent(_sum(high))) if self._of_value else None
         names = [measure[0] for measure in measures]

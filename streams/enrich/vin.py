@@ -31,13 +31,12 @@ class VinFacts:
     """A decoded VIN. Names and spellings are vPIC's, blanks trimmed; None where it says nothing.
 
     `pattern`: the characters the decode depends on, at their positions, `-` elsewhere.
-    `error_codes`: vPIC's, without 0 (clean). `displacement_cc`: cm3 as decoded, which is rounded.
+    `displacement_cc`: cm3 as decoded, which is rounded. vPIC's error codes are left out: they judge all 17 characters.
     """
 
     pattern: str
     wmi: str
     check_digit_valid: bool
-    error_codes: tuple[int, ...]
     make: str | None = None
     model: str | None = None
     model_year: int | None = None
@@ -108,7 +107,6 @@ def _decode(vin: str, key: str, valid: bool, context: Context) -> VinFacts:
         pattern=vin if key == vin else key[:8] + "-" + key[8:],
         wmi=vin[:3],
         check_digit_valid=valid,
-        error_codes=tuple(code for code in decoded["error_codes"] if code != 0),
         make=text("Make"),
         model=text("Model"),
         model_year=decoded["model_year"],
