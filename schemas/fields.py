@@ -65,6 +65,25 @@ class _TextOf:
         return {"type": "string", "format": self.form, "pattern": self.pattern}
 
 
+class _FromNumber:
+    """In JSON a whole number may be written `2025.0`, as encoders of floats do; text and true are no numbers."""
+
+    def __get_pydantic_core_schema__(self, source: object, handler: GetCoreSchemaHandler) -> CoreSchema:
+        parsed = handler(source)
+        number = core_schema.chain_schema([core_schema.float_schema(strict=True, allow_inf_nan=False), parsed])
+        return core_schema.json_or_python_schema(json_schema=number, python_schema=parsed)
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        assert schema["type"] == "json-or-python"
+        return handler(schema["python_schema"])
+
+
+ModelYear = Annotated[int, Field(ge=1900, le=2100), _FromNumber()]
+"""A model year: a JSON number, not text."""
+
+Count = Annotated[int, Field(ge=0, le=9_999_999), _FromNumber()]
+"""Whole miles or days: a JSON number, not text."""
+
 Day = Annotated[date, _TextOf(r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$", "date")]
 """A calendar day: `"2026-09-29"`."""
 

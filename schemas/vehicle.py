@@ -7,12 +7,14 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field
 
 from schemas.fields import (
+    Count,
     Country,
     Day,
     DealerId,
     EntryDateBasis,
     Importer,
     Measured,
+    ModelYear,
     Moment,
     Share,
     StockClass,
@@ -36,9 +38,7 @@ class Vehicle(BaseModel):
     stock_class: StockClass | None = Field(None, description="new, demo, loaner, used, cpo or in_transit.")
     source: Text | None = Field(None, description="The feed or system the record came from.")
 
-    model_year: Annotated[int, Field(ge=1900, le=2100, strict=True)] | None = Field(
-        None, description="As the DMS says."
-    )
+    model_year: ModelYear | None = Field(None, description="As the DMS says.")
     make: Text | None = Field(None, description="As the DMS says; the VIN decides where both speak.")
     model: Text | None = Field(None, description="As the DMS says.")
     trim: Text | None = Field(None, description="Trim or series.")
@@ -49,7 +49,7 @@ class Vehicle(BaseModel):
     transmission: Text | None = Field(None, description="Transmission, in the feed's own words.")
     exterior_color: Text | None = Field(None, description="Exterior colour.")
     interior_color: Text | None = Field(None, description="Interior colour.")
-    odometer_mi: Annotated[int, Field(ge=0, le=9_999_999, strict=True)] | None = Field(None, description="Miles.")
+    odometer_mi: Count | None = Field(None, description="Miles.")
 
     msrp_usd: Usd | None = Field(None, description="Manufacturer's suggested retail price, destination apart.")
     invoice_usd: Usd | None = Field(None, description="The maker's invoice to the dealer.")
@@ -60,9 +60,7 @@ class Vehicle(BaseModel):
     cost_borne_by: Text | None = Field(None, description="Who bears a cost change, where a bulletin says so.")
 
     in_stock_date: Day | None = Field(None, description="When the unit came into stock; a dealer trade resets it.")
-    days_in_stock: Annotated[int, Field(ge=0, le=36_500, strict=True)] | None = Field(
-        None, description="Days in stock at updated_at."
-    )
+    days_in_stock: Count | None = Field(None, description="Days in stock at updated_at.")
     invoice_date: Day | None = Field(None, description="Date of the maker's invoice.")
     entry_date: Day | None = Field(None, description="Date of entry for consumption, where known.")
     entry_date_basis: EntryDateBasis | None = Field(None, description="How entry_date was found.")
