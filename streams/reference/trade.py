@@ -12,11 +12,15 @@ from streams.reference.loading import ROOT, ReferenceError, read_csv, read_toml
 from streams.reference.trade_checks import check_measures, check_stacking
 from streams.reference.trade_records import (
     ChapterRange,
+    ContentRuleRecord,
+    ControlCode,
     Country,
     FactRecord,
     HtsLine,
+    LicencePeriod,
     ListStem,
     MeasureRecord,
+    ScopeLimit,
     SourceRow,
     StackingRule,
 )
@@ -39,6 +43,10 @@ class TradeReference:
     lists: dict[str, tuple[str, ...]]
     chapters: tuple[ChapterRange, ...]
     countries: tuple[Country, ...]
+    licences: tuple[LicencePeriod, ...]
+    content_rules: tuple[ContentRuleRecord, ...]
+    control_scope: tuple[ScopeLimit, ...]
+    control_codes: tuple[ControlCode, ...]
     sources: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -91,6 +99,10 @@ def _load(root: Path) -> TradeReference:
         lists={name: tuple(stems) for name, stems in lists.items()},
         chapters=read_csv(root / "hts" / "chapters.csv", ChapterRange),
         countries=countries,
+        licences=read_toml(root / "controls" / "licences.toml", "licence", LicencePeriod),
+        content_rules=read_toml(root / "controls" / "content-rule.toml", "rule", ContentRuleRecord),
+        control_scope=read_csv(root / "controls" / "scope.csv", ScopeLimit),
+        control_codes=read_csv(root / "controls" / "codes.csv", ControlCode),
         sources=sources,
     )
     _check_sources(reference)
@@ -113,6 +125,8 @@ def _check_sources(reference: TradeReference) -> None:
         *((f"fact {row.name}", row.source) for row in reference.facts),
         *((f"line {row.hts}", row.source) for row in reference.lines),
         *((f"chapter {row.prefix}", row.source) for row in reference.chapters),
+        *((f"licence from {row.effective_from}", row.source) for row in reference.licences),
+        *((f"content rule {row.measure}", row.source) for row in reference.content_rules),
     )
     for where, keys in rows:
         for key in keys.split():

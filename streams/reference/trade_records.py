@@ -286,3 +286,50 @@ def scope_span(entry: str) -> tuple[str, str]:
         return digits, digits
     first = found["stem"].replace(".", "")
     return first, first[:-4] + found["last"]
+
+
+class LicencePeriod(_Record):
+    """How Chinese export licences stood in a period; lead weeks from application to licence, low, central, high."""
+
+    elements: tuple[str, ...] = ()
+    effective_from: date
+    effective_to: date | None = None
+    status: str
+    lead_weeks: tuple[float, float, float] | None = None
+    confidence: Confidence
+    source: Source
+    note: str | None = None
+
+
+class ContentRuleRecord(_Record):
+    """A content rule of an export control: what is divided by what, and the threshold that catches."""
+
+    measure: MeasureId
+    threshold_percent: Decimal
+    basis: Literal["value"]
+    operator: Literal["at_or_above"]
+    numerator: str
+    denominator: str
+    part_1: tuple[str, ...]
+    part_2: tuple[str, ...]
+    finished_goods: bool = Field(description="Assumption: whether finished goods count as Part 2.")
+    confidence: Confidence
+    source: Source
+
+
+class ScopeLimit(_Record):
+    """Whether a product group is normally inside MOFCOM No. 18."""
+
+    group: str
+    inside: bool
+    confidence: Confidence
+    source: Source
+
+
+class ControlCode(_Record):
+    """The Chinese control code of an element."""
+
+    element: str
+    code: str
+    confidence: Confidence
+    source: Source
