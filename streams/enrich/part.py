@@ -157,7 +157,8 @@ def _agrees(line: str, hints: tuple[str, ...]) -> bool:
 def entry_dates(part: Part, context: Context) -> tuple[date | None, date | None]:
     """The likely dates of entry, inclusive, by the most telling date on record.
 
-    (None, None): the record has none of the dates, the part is rebuilt or used, or the book doesn't reach so far.
+    What is derived is never after the day in force: the part is here. (None, None): the record has none of the dates,
+    the part is rebuilt or used, or the book doesn't reach so far.
     """
     kind = _KIND.get(part.part_kind)
     if kind is None:
@@ -167,6 +168,8 @@ def entry_dates(part: Part, context: Context) -> tuple[date | None, date | None]
         if day is not None:
             first = day.toordinal() - row.days_before_to
             last = day.toordinal() - row.days_before_from
+            if row.days_before_to:
+                last = max(first, min(last, context.book.day.toordinal()))
             trade = context.book.trade
             if first < trade.first_day.toordinal() or last > trade.last_day.toordinal():
                 return (None, None)
@@ -179,13 +182,9 @@ def customs_value(part: Part, context: Context) -> Cents | None:
     kind = _KIND.get(part.part_kind)
     if kind is None or part.cost_usd is None:
         return None
-    low, central, high = context.reference.materials.part_value_shares[kind].range
+    low, central, high = context.reference.materials.part_value_shares[kind].ten_thousandths
     cost = cents(part.cost_usd)
-    return (_share_of(cost, low), _share_of(cost, central), _share_of(cost, high))
-
-
-def _share_of(amount: int, share: float) -> int:
-    return (amount * round(share * 10_000) + 5_000) // 10_000
+    return ((cost * low + 5_000) // 10_000, (cost * central + 5_000) // 10_000, (cost * high + 5_000) // 10_000)
 
 
 def rate_part(part: Part, what: PartProfile, context: Context) -> Rated:
@@ -213,11 +212,18 @@ def part_flags(part: Part, what: PartProfile, context: Context) -> list[Flag]:
     return flags
 
 
-def _extended(view: View | None, amount: Cents | None, quantity: float) -> str:
-    if view is None or amount is None:
-        return "null"
-    low, central, high = (int(total * quantity + 0.5) for total in view.rates.amounts(amount)[:3])
-    return _dollars((low, central, high))
+def _priced(view: View | None, amount: Cents | None, quantity: float | None) -> tuple[str, str]:
+    """A view and its total times the quantity, as JSON."""
+    if view is None:
+        return ("null", "null")
+    if amount is None:
+        return (view.encode(None), "null")
+    found = view.rates.amounts(amount)
+    shown = view.rates.fill(found, view.first, view.last)
+    if quantity is None:
+        return (shown, "null")
+    low, central, high = found[:3]
+    return (shown, _dollars((int(low * quantity + 0.5), int(central * quantity + 0.5), int(high * quantity + 0.5))))
 
 
 def _dollars(value: Cents) -> str:
@@ -239,14 +245,15 @@ def _duty(part: Part, what: PartProfile, context: Context) -> tuple[str, list[st
         missing.append("cost_usd")
     if part.part_kind is None:
         missing.append("part_kind")
-    views = [("landed", rated.landed), ("replacement", rated.replacement)]
-    duty = ",".join(f'"{name}":{"null" if view is None else view.encode(amount)}' for name, view in views)
+    landed, landed_extended = _priced(rated.landed, amount, quantity)
+    replacement, replacement_extended = _priced(rated.replacement, amount, quantity)
     extended = "null"
     if quantity is not None:
-        extended = "{" + ",".join(f'"{name}":{_extended(view, amount, quantity)}' for name, view in views) + "}"
+        extended = f'{{"landed":{landed_extended},"replacement":{replacement_extended}}}'
     value = "null" if amount is None else _dollars(amount)
     return (
-        f'"tariff":{{"customs_value_usd":{value},"importer_duty":{{{duty}}}}},"extended":{extended}',
+        f'"tariff":{{"customs_value_usd":{value},"importer_duty":{{"landed":{landed},'
+        f'"replacement":{replacement}}}}},"extended":{extended}',
         missing,
     )
 

@@ -96,7 +96,10 @@ class ViewRates:
         """The view as JSON of a `schemas.enriched.DutyView`; without a value the rate stands alone."""
         if value is None:
             return self.template_without_value % (first, last)
-        found = self.amounts(value)
+        return self.fill(self.amounts(value), first, last)
+
+    def fill(self, found: list[int], first: date, last: date) -> str:
+        """The view as JSON, with amounts that `amounts` gave."""
         return self.template % (
             *[usd(amount) for amount in found[:3]],
             first,

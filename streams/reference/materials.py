@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
+from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Literal, TypeVar
@@ -179,6 +180,11 @@ class CustomsValueShare(_RangeRow):
     """Customs value as a share of the dealer's cost of a new part (2.8)."""
 
     part_kind: Literal["oe", "aftermarket", "unknown"]
+
+    @cached_property
+    def ten_thousandths(self) -> tuple[int, int, int]:
+        """The shares as integers, so that cents stay cents."""
+        return (round(self.low * 10_000), round(self.central * 10_000), round(self.high * 10_000))
 
 
 class EntryDateRow(_Row):
