@@ -19,6 +19,7 @@ from streams.broker.errors import BrokerFailedError
 _SCRIPT = Path(__file__).with_name("supervisor.py")
 _REPLY_SECONDS = 30.0
 _CLOSE_SECONDS = 15.0
+_ENDED = "The process that supervises the broker was ended by someone else."
 
 
 class SupervisedProcess:
@@ -35,6 +36,7 @@ class SupervisedProcess:
         """How the last child ended: its exit code, or minus the signal's number."""
         self._pending = b""
         self._scratch = scratch
+        self._supervised = True
         self._supervisor = subprocess.Popen(
             [
                 sys.executable, "-I", "-S", str(_SCRIPT),
@@ -56,6 +58,8 @@ class SupervisedProcess:
             if time.monotonic() > deadline:
                 raise BrokerFailedError(f"The supervising process did not start {argv[0]} in {_REPLY_SECONDS:.0f} s.")
             self._read(deadline - time.monotonic(), argv[0])
+        if not self._supervised:
+            raise BrokerFailedError(_ENDED)
         return self.pid or 0
 
     def signal(self, number: signal.Signals) -> None:
@@ -109,7 +113,7 @@ class SupervisedProcess:
             self._supervisor.stdin.write(json.dumps(command).encode() + b"\n")
             self._supervisor.stdin.flush()
         except (BrokenPipeError, ValueError) as gone:
-            raise BrokerFailedError("The process that supervises the broker was ended by someone else.") from gone
+            raise BrokerFailedError(_ENDED) from gone
 
     def _read(self, seconds: float, program: str = "") -> None:
         """Take in what the supervisor says within `seconds`."""
@@ -123,7 +127,7 @@ class SupervisedProcess:
             # Killed by someone. On Linux the kernel has killed the child with it, and its pid may be another's by now.
             if not sys.platform.startswith("linux"):
                 self._kill_child()
-            self.pid, self.exit_code = None, -signal.SIGKILL
+            self.pid, self.exit_code, self._supervised = None, -signal.SIGKILL, False
             return
         *lines, self._pending = (self._pending + received).split(b"\n")
         for line in lines:
