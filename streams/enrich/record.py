@@ -1,7 +1,8 @@
 """What vehicles and parts share at the edge of the core: bytes to a validated record, and the enriched bytes back.
 
-The enriched value is the record as it came with lotrisk's members spliced in, so that every field of the producer keeps
-its own spelling. Only a record that uses one of lotrisk's own names is written anew, with those fields under `producer`.
+The enriched value is the record as it came with lotrisk's members spliced in, so that every field of the producer
+keeps its own spelling. Only a record that uses one of lotrisk's own names is written anew, with those fields under
+`producer`.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ kept, already encoded.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Final
@@ -18,7 +18,7 @@ from schemas.enriched import OWNED_FIELDS_VEHICLE
 from schemas.fields import Confidence, StockClass
 from schemas.vehicle import Vehicle
 from streams.enrich.bill import vehicle_bill
-from streams.enrich.classify import VehicleClass, classify_vehicle
+from streams.enrich.classify import VehicleClass, VehicleIdentity, classify_vehicle
 from streams.enrich.context import Context
 from streams.enrich.exposure import Exposure, exposure, weakest
 from streams.enrich.origin import VehicleOrigin, vehicle_origin
@@ -121,12 +121,12 @@ def vehicle_profile(vin: str, stated: str | None, context: Context) -> VehiclePr
 
 
 def _profile(facts: VinFacts, stated: str | None, context: Context) -> VehicleProfile:
-    vehicles, materials = context.reference.vehicles, context.reference.materials
+    vehicles = context.reference.vehicles
     origin = vehicle_origin(facts, stated, vehicles)
     what = classify_vehicle(facts, vehicles)
     exposed: Exposure | None = None
     if what.estimated:
-        exposed = exposure(vehicle_bill(what.identity, materials), origin.country, context.book, materials)
+        exposed = _exposure(replace(what.identity, make=None, model=None, model_year=None), origin.country, context)
     warnings = [*origin.warnings, *what.warnings]
     if not facts.check_digit_valid:
         warnings.append(f"check_digit: position 9 should be {check_digit(facts.pattern)}")
@@ -173,6 +173,18 @@ def _profile(facts: VinFacts, stated: str | None, context: Context) -> VehiclePr
         notes=tuple(dict.fromkeys(notes)),
         encoded=orjson.dumps(members)[1:-1],
     )
+
+
+def _exposure(identity: VehicleIdentity, origin: str | None, context: Context) -> Exposure:
+    """The exposure of all vehicles of one drive and origin; a bill depends on no name."""
+    memo = context.memo("vehicle_exposures")
+    key = (identity, origin)
+    found = memo.get(key)
+    if found is None:
+        materials = context.reference.materials
+        found = memo.keep(key, exposure(vehicle_bill(identity, materials), origin, context.book, materials))
+    assert isinstance(found, Exposure)
+    return found
 
 
 def rate_vehicle(record: Vehicle, profile: VehicleProfile, context: Context) -> VehicleTariff:
