@@ -54,10 +54,13 @@ class Book:
     boundaries: tuple[date, ...] = field(repr=False)
     recorded: tuple[date, ...] = field(repr=False)
     _views: dict[date | None, View] = field(default_factory=dict, repr=False)
+    _latest: View | None = field(default=None, repr=False)
 
     def view(self, known_at: date | None = None) -> View:
         """The measures as they were known at the end of a day; days between two publications share one view."""
         wanted = known_at if known_at is not None else self.known_at
+        if wanted is None and self._latest is not None:
+            return self._latest
         key: date | None = None
         if wanted is not None and self.recorded and wanted < self.recorded[-1]:
             position = bisect_right(self.recorded, wanted)
@@ -67,6 +70,8 @@ class Book:
             if len(self._views) >= _MAX_VIEWS:
                 self._views.clear()
             view = self._views[key] = View(self.trade, known_measures(self.versions, key), key)
+        if wanted is None:
+            self._latest = view
         return view
 
 
@@ -136,11 +141,15 @@ def _boundaries(trade: TradeReference, measures: Iterable[MeasureRecord]) -> lis
         for only in (record.announced_at, record.withdrawn_at):
             if only:
                 days.add(only)
-    for rule in trade.stacking:
-        if rule.effective_from:
-            days.add(rule.effective_from)
-        if rule.effective_to:
-            days.add(rule.effective_to + _ONE_DAY)
+    periods = [
+        *((rule.effective_from, rule.effective_to) for rule in trade.stacking),
+        *((period.effective_from, period.effective_to) for period in trade.licences),
+    ]
+    for first, last in periods:
+        if first:
+            days.add(first)
+        if last:
+            days.add(last + _ONE_DAY)
     return sorted(days)
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
+from typing import TYPE_CHECKING
 
 from streams.policy.lines import Leaf, LineIndex, LineMatch, line_digits
 from streams.reference.loading import ReferenceError
@@ -20,6 +21,10 @@ from streams.reference.trade_records import (
     RateType,
     StackingRule,
 )
+
+if TYPE_CHECKING:
+    from streams.policy.duty import DutyRates
+    from streams.policy.facts import Facts
 
 _ONE_DAY = timedelta(days=1)
 _ZERO = Decimal(0)
@@ -127,6 +132,8 @@ class View:
             | {rule.effective_from for rule in rules if rule.effective_from}
             | {rule.effective_to + _ONE_DAY for rule in rules if rule.effective_to}
         )
+        self._rule_masks = {rule.id: (self._any(rule.when), self._any(rule.off)) for rule in rules}
+        self._replacing = [self._replacement(measure) for measure in self.measures]
         self._regimes = [self._regime(rules, day) for day in self._rule_days]
         self._plans: dict[tuple[str, str], Plan] = {}
 
@@ -180,36 +187,37 @@ class View:
         by_column_1 = self._mask(lambda record: record.rate_type is RateType.COMBINED_TO)
         for measure in self.measures:
             record = measure.record
-            own: list[Trigger] = []
-            for rule in in_force:
-                if any(selects(selector, record) for selector in rule.when):
-                    mask = self._mask(lambda target, rule=rule: any(selects(one, target) for one in rule.off))
-                    own.append(
-                        Trigger(rule.id, record.id, rule.trigger == "owed", rule.effect == "metal_content", mask)
-                    )
-            replaced = self._mask(
-                lambda target, record=record: (
-                    target.id in record.replaces or target.authority in record.replaces_authorities
-                )
-            )
-            if replaced:
-                own.append(Trigger(f"replaced by {record.heading or record.id}", record.id, False, False, replaced))
+            own = [
+                Trigger(rule.id, record.id, rule.trigger == "owed", rule.effect == "metal_content", off)
+                for rule in in_force
+                for when, off in [self._rule_masks[rule.id]]
+                if when & measure.bit
+            ]
+            own.extend(self._replacing[measure.index])
             triggers.append(tuple(own))
-            edges = 0
+            edges = by_column_1 if record.rate_type is RateType.COLUMN_1 else 0
             for trigger in own:
                 edges |= trigger.mask
-            if record.rate_type is RateType.COLUMN_1:
-                edges |= by_column_1
-            after.append({other.index for other in self.measures if edges & other.bit and other.index != measure.index})
+            after.append({index for index in _bits(edges) if index != measure.index})
         return Regime(self._order(after, day), tuple(triggers))
 
-    def _mask(self, wanted: object) -> int:
-        assert callable(wanted)
+    def _replacement(self, measure: Compiled) -> tuple[Trigger, ...]:
+        record = measure.record
+        if not record.replaces and not record.replaces_authorities:
+            return ()
+        ids, authorities = frozenset(record.replaces), frozenset(record.replaces_authorities)
+        mask = self._mask(lambda target: target.id in ids or target.authority in authorities)
+        return (Trigger(f"replaced by {record.heading or record.id}", record.id, False, False, mask),) if mask else ()
+
+    def _mask(self, wanted: Callable[[MeasureRecord], bool]) -> int:
         mask = 0
         for measure in self.measures:
             if wanted(measure.record):
                 mask |= measure.bit
         return mask
+
+    def _any(self, selectors: Sequence[str]) -> int:
+        return self._mask(lambda record: any(selects(selector, record) for selector in selectors))
 
     def _order(self, after: list[set[int]], day: date) -> tuple[int, ...]:
         waiting = [0] * len(after)
@@ -257,9 +265,9 @@ class Plan:
         days.discard(date.min)
         self.days = sorted(days)
         self._active: dict[int, tuple[tuple[Active, ...], tuple[MeasureRecord, ...]]] = {}
-        self.memo: dict[object, object] = {}
+        self.memo: dict[tuple[int, Facts], DutyRates] = {}
 
-    def remember(self, key: object, answer: object) -> None:
+    def remember(self, key: tuple[int, Facts], answer: DutyRates) -> None:
         """Keep an answer, within bounds."""
         if len(self.memo) >= _MAX_MEMO:
             self.memo.clear()
@@ -300,6 +308,13 @@ class Plan:
             duties.sort(key=lambda item: item[0])
             found = self._active[interval] = (tuple(duty for _, duty in duties), tuple(others))
         return found
+
+
+def _bits(mask: int) -> Iterator[int]:
+    while mask:
+        low = mask & -mask
+        yield low.bit_length() - 1
+        mask ^= low
 
 
 def _known(recorded: date | None, known_at: date | None) -> bool:

@@ -139,7 +139,7 @@ class _Walk:
                 if trigger.owed and not subject:
                     continue
                 switched.append(trigger)
-                if trigger.content:
+                if trigger.content and kind is RateType.CONTENT_SHARE:
                     content |= trigger.mask
                 else:
                     off |= trigger.mask
