@@ -7,24 +7,32 @@ mining and refining are weighted by grams of element, the share of magnets by ma
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Final, Literal
+from decimal import Decimal
+from functools import partial
+from typing import Final
 
 from schemas.fields import Confidence
 from streams.enrich.bill import NOTHING, Bill, BillItem
 from streams.policy.book import Book
+from streams.policy.controls import (
+    ANNOUNCED,
+    SUSPENDED,
+    LicenceStanding,
+    content_rule,
+    content_verdict,
+    controlled,
+    licence,
+)
 from streams.reference.materials import Market, MaterialReference, Range, Stage
-from streams.reference.trade_records import Kind, Status
+from streams.reference.trade_records import ContentRuleRecord
 
-Verdict = Literal["below", "at_or_above", "indeterminate"]
 Number = int | float
 Grams = tuple[Number, Number, Number]
 Dollars = tuple[str, str, str]
 
-RULE_SHARE: Final = 0.001
-"""MOFCOM No. 61: at or above 0.1% of value (fact sheet 1.2, S03)."""
 _TRACE: Final = 0.001
 """An element under this share of the total at the high end is not listed: phosphors' traces in a whole vehicle."""
 _MOST: Final = 0.9
@@ -36,14 +44,14 @@ class Controls:
     """What a book says about China's controls: the part of it that exposure needs.
 
     `elements`: controlled elements by measure id, measures in force or under review; suspended ones left out.
-    `licence`: licence status and lead weeks as `schemas.enriched.Licence`, where elements of `licensed` are present.
-    `assumption`: which goods the 0.1% rule is taken to test.
+    `licence`: how licences stand for goods that hold the given elements.
+    `rule`: the 0.1% rule, and `tested` the elements it counts, whether its measure is suspended or not.
     """
 
     elements: Mapping[str, frozenset[str]]
-    licensed: frozenset[str]
-    licence: Mapping[str, object] | None
-    assumption: str
+    licence: Callable[[Collection[str]], LicenceStanding | None]
+    rule: ContentRuleRecord
+    tested: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,21 +78,6 @@ def total(ranges: Iterable[Range]) -> Range:
 def weakest(confidences: Iterable[Confidence]) -> Confidence:
     """The lowest confidence, H where there is none."""
     return min(confidences, key=_RANK.__getitem__, default="H")
-
-
-def verdict(numerator: Range, denominator: Range | None) -> Verdict:
-    """The 0.1% rule by value: `at_or_above` or `below` only where every reading of the ranges says so.
-
-    `numerator`: value of Chinese-origin controlled elements in the magnet or target; `denominator`: its own value, None
-    where there is none to test. Fact sheet 1.2 (S03).
-    """
-    if numerator[2] == 0:
-        return "below"
-    if denominator is None or denominator[2] <= 0:
-        return "indeterminate"
-    if numerator[0] >= RULE_SHARE * denominator[2]:
-        return "at_or_above"
-    return "below" if numerator[2] < RULE_SHARE * denominator[0] else "indeterminate"
 
 
 def oxide_price(element: str, market: Market, day: date, materials: MaterialReference) -> Range:
@@ -144,10 +137,9 @@ def _content_rule(
 ) -> dict[str, object]:
     """The rule on the magnets in the goods. Whether one magnet's heavy rare earths are Chinese is not on record: the
     low is none of them, central and high take China's share of refining."""
-    controlled = frozenset().union(*controls.elements.values())
     magnets = [item for item in items if item.material is not None and item.magnet_g[2] > 0]
     contained = {
-        element: grams for element, grams in elements_g(magnets).items() if element in controlled and grams[2] > 0
+        element: grams for element, grams in elements_g(magnets).items() if element in controls.tested and grams[2] > 0
     }
     numerator = NOTHING
     for element, grams in contained.items():
@@ -155,7 +147,7 @@ def _content_rule(
         share = _share("refine", element, None, materials)
         numerator = total([numerator, (0.0, value[1] * share[1] / 100, value[2] * share[2] / 100)])
     denominator = None
-    if magnets:
+    if magnets and not controls.rule.finished_goods:
         prices = {item.material: _magnet_price(item.material or "", day, materials) for item in magnets}
         denominator = total(
             (
@@ -166,11 +158,15 @@ def _content_rule(
             for item in magnets
         )
     return {
-        "verdict": verdict(numerator, denominator),
+        "verdict": content_verdict(controls.rule, _bounds(numerator), _bounds(denominator)),
         "numerator_usd": dollars(numerator),
         "denominator_usd": dollars(denominator) if denominator is not None else None,
-        "assumption": controls.assumption,
+        "assumption": "finished_goods_too" if controls.rule.finished_goods else "magnets_and_targets_only",
     }
+
+
+def _bounds(value: Range | None) -> tuple[Decimal, Decimal] | None:
+    return None if value is None else (Decimal(repr(value[0])), Decimal(repr(value[2])))
 
 
 def elements_g(items: Iterable[BillItem]) -> dict[str, Range]:
@@ -233,6 +229,8 @@ def measure(bill: Bill, origin: str | None, day: date, controls: Controls, mater
         for measure_id, elements in controls.elements.items()
         if not elements.isdisjoint(listed)
     }
+    present = frozenset(element for found in controlled_by.values() for element in found)
+    standing = controls.licence(present) if present else None
     confidence = _confidence(items)
     block: dict[str, object] = {
         "rare_earth_g": grams_range(everything),
@@ -245,25 +243,35 @@ def measure(bill: Bill, origin: str | None, day: date, controls: Controls, mater
         "china_share_percent": _china_shares(all_grams, magnets, origin, materials),
         "controlled_by": controlled_by,
         "content_rule": rule,
-        "licence": None if controls.licensed.isdisjoint(listed) else controls.licence,
+        "licence": standing and {"status": standing.status, "lead_weeks": standing.lead_weeks},
         "confidence": confidence,
     }
-    return Exposure(block, missing, confidence, frozenset().union(*controlled_by.values()))
+    return Exposure(block, missing, confidence, present)
 
 
 def exposure(bill: Bill, origin: str | None, book: Book, materials: MaterialReference) -> Exposure:
-    """The exposure of one unit under a book: its controls and the day of its prices. Depends on nothing else."""
-    return measure(bill, origin, book.day, book_controls(book), materials)
+    """The exposure of one unit under a book.
+
+    Prices are those of the book's regime date, so that a book number stands for one answer.
+    """
+    return measure(bill, origin, book.number.regime, book_controls(book), materials)
 
 
 def book_controls(book: Book) -> Controls:
-    """What the book says about controls of elements; a control that was suspended is left out."""
-    elements = {
-        record.id: frozenset(record.elements)
-        for record in book.measures
-        if record.kind is Kind.EXPORT_CONTROL and record.elements and record.status is Status.IN_FORCE
-    }
-    return Controls(elements, frozenset().union(*elements.values()), None, "magnets_and_targets_only")
+    """What the book says about controls of elements; one that is suspended or only announced controls nothing yet."""
+    rule, _ = content_rule(book)
+    return Controls(
+        elements={
+            control.measure_id: control.elements
+            for control in controlled(book)
+            if control.elements and control.status not in (SUSPENDED, ANNOUNCED)
+        },
+        licence=partial(licence, book),
+        rule=rule,
+        tested=frozenset(
+            element for record in book.measures if record.id == rule.measure for element in record.elements
+        ),
+    )
 
 
 def significant(value: float) -> Number:

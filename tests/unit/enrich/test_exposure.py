@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 from datetime import date
+from decimal import Decimal
 from typing import Any
 
 import orjson
@@ -15,29 +17,54 @@ from schemas.enriched import RareEarthExposure
 from streams.enrich.bill import Bill, part_bill, vehicle_bill
 from streams.enrich.classify import VehicleIdentity
 from streams.enrich.exposure import (
-    RULE_SHARE,
     Controls,
     Exposure,
+    book_controls,
     dollars,
+    exposure,
     grams_range,
     measure,
     oxide_price,
     percents,
     significant,
     value_usd,
-    verdict,
 )
-from streams.reference.materials import Range, load_materials
+from streams.policy.book import build_book
+from streams.policy.controls import LicenceStanding
+from streams.reference import load
+from streams.reference.materials import Range
+from streams.reference.trade_records import ContentRuleRecord
 
-MATERIALS = load_materials()
+REFERENCE = load()
+MATERIALS = REFERENCE.materials
 DAY = date(2026, 10, 1)
 CN18 = frozenset({"Sm", "Gd", "Tb", "Dy", "Lu", "Sc", "Y"})
+RULE = ContentRuleRecord(
+    measure="CN-61-1a",
+    threshold_percent=Decimal("0.1"),
+    basis="value",
+    operator="at_or_above",
+    numerator="Part 1 items of Chinese origin",
+    denominator="the foreign-made Part 2 item",
+    part_1=("oxide",),
+    part_2=("magnet",),
+    finished_goods=False,
+    confidence="H",
+    source="S03",
+)
+
+
+def standing(elements: Collection[str]) -> LicenceStanding:
+    return LicenceStanding("little_moving", None) if "Y" in elements else LicenceStanding("licensed", (4, 6, 9))
+
+
 CONTROLS = Controls(
     elements={"CN-18": CN18, "CN-57": frozenset({"Ho", "Er", "Tm", "Eu", "Yb"})},
-    licensed=CN18,
-    licence={"status": "licence_required", "lead_weeks": (4, 6.5, 9)},
-    assumption="magnets_and_targets_only",
+    licence=standing,
+    rule=RULE,
+    tested=CN18,
 )
+NO_CONTROLS = replace(CONTROLS, elements={})
 ICE = VehicleIdentity("MAKE", "Model", 2026, "ICE", "na", "na", None, False)
 BEV = VehicleIdentity("MAKE", "Model", 2026, "BEV", "yes", "liion", 150, None)
 
@@ -147,11 +174,11 @@ def test_traces_are_listed_in_a_lamp_but_not_in_a_vehicle() -> None:
     assert "Eu" not in block(of_vehicle(ICE))["elements_g"]
 
 
-def test_licence_stands_only_where_a_licensed_element_is() -> None:
-    assert block(of_family("oxygen_sensor"))["licence"] == CONTROLS.licence
+def test_licence_stands_only_where_a_controlled_element_is() -> None:
+    assert block(of_family("oxygen_sensor"))["licence"] == {"status": "little_moving", "lead_weeks": None}
+    assert block(of_family("eps_motor"))["licence"] == {"status": "licensed", "lead_weeks": (4, 6, 9)}
     assert block(of_family("loudspeaker"))["licence"] is None
-    nothing = Controls({}, frozenset(), None, "magnets_and_targets_only")
-    assert block(of_family("oxygen_sensor", controls=nothing))["licence"] is None
+    assert block(of_family("oxygen_sensor", controls=NO_CONTROLS))["licence"] is None
 
 
 def test_verdict_of_a_magnet_with_dysprosium_needs_the_magnets_origin() -> None:
@@ -160,7 +187,7 @@ def test_verdict_of_a_magnet_with_dysprosium_needs_the_magnets_origin() -> None:
     assert rule["verdict"] == "indeterminate"
     assert rule["assumption"] == "magnets_and_targets_only"
     assert rule["numerator_usd"][0] == "0.00"
-    assert float(rule["numerator_usd"][1]) > RULE_SHARE * float(rule["denominator_usd"][1])
+    assert float(rule["numerator_usd"][1]) > 0.001 * float(rule["denominator_usd"][1])
     assert "magnet_origin" in found.missing_facts
 
 
@@ -172,42 +199,17 @@ def test_verdict_of_a_magnet_without_controlled_elements_is_below() -> None:
     assert found.missing_facts == ()
 
 
-def test_a_suspended_control_leaves_nothing_to_test() -> None:
-    nothing = Controls({}, frozenset(), None, "magnets_and_targets_only")
-    assert block(of_family("eps_motor", controls=nothing))["content_rule"]["verdict"] == "below"
+def test_the_rule_is_read_as_written_while_its_measure_is_suspended() -> None:
+    found = block(of_family("eps_motor", controls=NO_CONTROLS))
+    assert found["controlled_by"] == {}
+    assert found["content_rule"]["verdict"] == "indeterminate"
 
 
-# MOFCOM No. 61 (S03): by value, and "at or above": a floor that catches.
-@pytest.mark.parametrize(
-    ("numerator", "denominator", "expected"),
-    [
-        ((0, 0, 0), (1, 1, 1), "below"),
-        ((0, 0, 0), None, "below"),
-        ((0.1, 0.1, 0.1), (100, 100, 100), "at_or_above"),
-        ((0.0999, 0.0999, 0.0999), (100, 100, 100), "below"),
-        ((0.1, 0.2, 0.3), (50, 80, 100), "at_or_above"),
-        ((0.1, 0.2, 0.3), (50, 80, 101), "indeterminate"),
-        ((0.01, 0.02, 0.03), (31, 40, 50), "below"),
-        ((0.01, 0.02, 0.03), (30, 40, 50), "indeterminate"),
-        ((0, 1, 2), (10, 20, 30), "indeterminate"),
-        ((1, 1, 1), None, "indeterminate"),
-        ((1, 1, 1), (0, 0, 0), "indeterminate"),
-    ],
-)
-def test_verdict_at_the_edges(numerator: Range, denominator: Range | None, expected: str) -> None:
-    assert verdict(numerator, denominator) == expected
-
-
-RANGES = st.lists(st.floats(0.001, 1e6), min_size=3, max_size=3).map(lambda value: tuple(sorted(value)))
-
-
-@given(RANGES, RANGES)
-def test_verdict_is_sure_only_if_every_reading_agrees(numerator: Range, denominator: Range) -> None:
-    readings = {top >= RULE_SHARE * bottom for top in numerator for bottom in denominator}
-    expected = {"at_or_above": {True}, "below": {False}, "indeterminate": {True, False}}[
-        verdict(numerator, denominator)
-    ]
-    assert readings == expected
+def test_if_finished_goods_counted_the_magnets_own_value_would_not_do() -> None:
+    strict = replace(CONTROLS, rule=RULE.model_copy(update={"finished_goods": True}))
+    rule = block(of_family("eps_motor", controls=strict))["content_rule"]
+    assert rule["assumption"] == "finished_goods_too"
+    assert (rule["verdict"], rule["denominator_usd"]) == ("indeterminate", None)
 
 
 @given(st.floats(0, 1e5), st.floats(0, 1e5))
@@ -246,3 +248,35 @@ def test_more_pieces_never_mean_less_exposure(family: str, factor: float) -> Non
 
 def test_same_input_gives_the_same_block() -> None:
     assert block(of_vehicle(ICE)) == block(of_vehicle(replace(ICE)))
+
+
+def on(day: date) -> Controls:
+    return book_controls(build_book(REFERENCE.trade, day))
+
+
+def test_number_18_controls_from_its_first_day_and_was_never_suspended() -> None:
+    assert "CN-18" not in on(date(2025, 4, 3)).elements
+    for day in (date(2025, 4, 4), date(2025, 11, 8), date(2026, 10, 1), date(2026, 11, 24)):
+        assert on(day).elements["CN-18"] == CN18
+
+
+def test_number_61_ran_was_suspended_and_is_under_review() -> None:
+    assert "CN-61-1c" in on(date(2025, 10, 9)).elements
+    assert "CN-61-1c" not in on(date(2025, 11, 7)).elements
+    assert "CN-57" not in on(date(2026, 11, 10)).elements
+    assert {"CN-57", "CN-61-1a"} <= set(on(date(2026, 11, 11)).elements)
+
+
+def test_exposure_under_a_book_names_the_measures_in_force() -> None:
+    book = build_book(REFERENCE.trade, DAY)
+    found = exposure(part_bill(MATERIALS.families["eps_motor"], MATERIALS), "JP", book, MATERIALS)
+    assert block(found)["controlled_by"] == {"CN-18": ("Tb", "Dy")}
+    assert found.controlled == {"Tb", "Dy"}
+    assert block(found)["licence"]["status"] == "general_licences"
+
+
+def test_two_days_of_one_book_number_give_one_answer() -> None:
+    books = [build_book(REFERENCE.trade, day) for day in (date(2026, 10, 1), date(2026, 10, 9))]
+    assert books[0].number == books[1].number
+    bill = vehicle_bill(BEV, MATERIALS)
+    assert len({str(exposure(bill, "JP", book, MATERIALS)) for book in books}) == 1
