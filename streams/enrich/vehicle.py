@@ -232,7 +232,7 @@ def _dated(
         return (found, first, last, None)
     if rated.us_built:
         return (found, first, last, (price, price, price))
-    low, central, high = _value_shares(profile.origin.country, last, context)
+    low, central, high = value_shares(profile.origin.country, last, context)
     half = _SHARE_STEP // 2
     value = (
         (price * low + half) // _SHARE_STEP,
@@ -242,7 +242,8 @@ def _dated(
     return (found, first, last, value)
 
 
-def _value_shares(origin: str | None, day: date, context: Context) -> Shares:
+def value_shares(origin: str | None, day: date, context: Context) -> Shares:
+    """Customs value as shares of MSRP for goods of `origin` entered on `day`."""
     memo = context.memo("value_shares")
     found = memo.get(origin)
     if found is None:

@@ -1,0 +1,324 @@
+"""The whole reasoning behind one vehicle's estimate, as JSON-ready values and as text a person reads."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+from schemas.vehicle import Vehicle
+from streams.enrich.bill import vehicle_bill
+from streams.enrich.context import Context
+from streams.enrich.record import vin_problem
+from streams.enrich.tariff import Cents, ViewRates, usd
+from streams.enrich.vehicle import VehicleProfile, entry_facts, rate_vehicle, value_shares, vehicle_profile
+from streams.policy.duty import DutyRates, rates
+from streams.policy.facts import Facts
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+View = tuple[ViewRates, date, date, Cents | None]
+
+_UNKNOWN: dict[str, Any] = {
+    "origin": None,
+    "hts": None,
+    "hts_candidates": [],
+    "powertrain": "unknown",
+    "traction_magnets": "unknown",
+    "battery_chemistry": "unknown",
+    "rare_earth_g": None,
+    "missing_facts": ["vin"],
+    "warnings": [],
+}
+
+
+def explain_vin(vin: str, context: Context, **stated: object) -> dict[str, Any]:
+    """Everything lotrisk says of a VIN and why. `stated`: fields of the canonical vehicle record besides the VIN.
+
+    A string that isn't a VIN gives an object with `error`.
+    """
+    vin = vin.strip().upper()
+    try:
+        record = Vehicle.model_validate({"dealer_id": "explain", "vin": vin, **stated})
+    except ValueError:
+        return {"vin": vin, **_UNKNOWN, "error": vin_problem(vin)}
+    profile = vehicle_profile(vin, record.country_of_assembly, context)
+    duty = rate_vehicle(record, profile, context)
+    what, facts, origin = profile.what, profile.facts, profile.origin
+    block = profile.exposure.block if profile.exposure is not None else None
+    views = {"landed": _view(duty.landed), "replacement": _view(duty.replacement)}
+    return {
+        "vin": vin,
+        "make": what.identity.make,
+        "model": what.identity.model,
+        "model_year": facts.model_year,
+        "series": facts.series,
+        "trim": facts.trim,
+        "vehicle_type": facts.vehicle_type,
+        "body_class": facts.body_class,
+        "fuel": facts.fuel,
+        "displacement_cc": float(facts.displacement_cc) if facts.displacement_cc is not None else None,
+        "gross_weight_class": facts.gvwr,
+        "check_digit": "valid" if facts.check_digit_valid else "invalid",
+        "plant_city": facts.plant_city,
+        "plant_country": facts.plant_country,
+        "origin": origin.country,
+        "origin_basis": origin.basis,
+        "origin_confidence": origin.confidence,
+        "hts": what.hts,
+        "hts_candidates": list(what.candidates),
+        "hts_confidence": what.confidence,
+        "kind": what.kind,
+        "estimated": what.estimated,
+        "powertrain": what.identity.powertrain,
+        "traction_magnets": what.identity.traction_magnets,
+        "battery_chemistry": what.identity.battery_chemistry,
+        "why": [origin.why, *what.why],
+        "rare_earth_g": _named(block["rare_earth_g"]) if block is not None else None,
+        "bill": _bill(profile, context),
+        "exposure": block,
+        "msrp_usd": record.msrp_usd,
+        "customs_value_usd": [usd(cents) for cents in duty.value] if duty.value is not None else None,
+        "customs_value_share": _shares(profile, duty.replacement or duty.landed, context),
+        "importer_duty": views,
+        "readings": _readings(record, profile, duty.replacement or duty.landed, context),
+        "missing_facts": list(dict.fromkeys((*profile.missing_facts, *duty.missing_facts))),
+        "warnings": [*profile.warnings, *duty.warnings],
+        "confidence": profile.confidence,
+        "customer_facing_ok": False,
+        "book": str(context.book.number),
+    }
+
+
+def _named(columns: Any) -> dict[str, Any]:
+    low, central, high = columns
+    return {"low": low, "central": central, "high": high}
+
+
+def _bill(profile: VehicleProfile, context: Context) -> list[dict[str, Any]]:
+    if not profile.what.estimated:
+        return []
+    return [
+        {
+            "component": item.component,
+            "name": item.name,
+            "quantity": list(item.quantity),
+            "rare_earth_g": [round(grams, 3) for grams in item.total_g],
+            "elements": list(item.grams),
+            "confidence": item.confidence,
+            "source": item.source,
+        }
+        for item in vehicle_bill(profile.what.identity, context.reference.materials).items
+    ]
+
+
+def _view(view: View | None) -> dict[str, Any] | None:
+    if view is None:
+        return None
+    found, first, last, value = view
+    amounts = [usd(cents) for cents in found.amounts(value)] if value is not None else None
+    return {
+        "entry_from": first.isoformat(),
+        "entry_to": last.isoformat(),
+        "rate_percent": found.rate_percent,
+        "total_usd": amounts[:3] if amounts else None,
+        "components": [
+            {
+                "measure": measure[0],
+                "rate_percent": [rate / 1_000_000 for rate in measure[1:]],
+                "amount_usd": amounts[3 * number + 3 : 3 * number + 6] if amounts else None,
+            }
+            for number, measure in enumerate(found.measures)
+        ],
+    }
+
+
+def _shares(profile: VehicleProfile, view: View | None, context: Context) -> list[float] | None:
+    if view is None or profile.origin.country == "US":
+        return None
+    return [share / 10_000 for share in value_shares(profile.origin.country, view[2], context)]
+
+
+def _readings(record: Vehicle, profile: VehicleProfile, view: View | None, context: Context) -> list[dict[str, Any]]:
+    """The duty on the view's last day under each candidate line and each reading of the facts; the default first."""
+    origin = profile.origin.country
+    if view is None or origin is None or origin == "US":
+        return []
+    facts, _, _ = entry_facts(record.usmca, record.us_content_share, origin, context)
+    return [
+        _reading(line, one, rates(context.book, line, origin, view[2], one))
+        for line in profile.what.candidates
+        for one in facts
+    ]
+
+
+def _reading(line: str, facts: Facts, found: DutyRates) -> dict[str, Any]:
+    chosen = found.central
+    return {
+        "line": line,
+        "assumed": _assumed(facts),
+        "total_rate_percent": str(chosen.total_rate_percent) if chosen is not None else None,
+        "components": [
+            {
+                "measure": component.measure,
+                "authority": component.authority,
+                "heading": component.heading,
+                "rate_type": component.rate_type,
+                "rate_percent": str(component.rate_percent),
+            }
+            for component in (chosen.components if chosen is not None else ())
+        ],
+        "not_applied": [entry._asdict() for entry in found.not_applied],
+        "missing_facts": list(found.missing_facts),
+        "changes_on": found.changes_on.isoformat() if found.changes_on is not None else None,
+    }
+
+
+def _assumed(facts: Facts) -> str:
+    if facts.usmca is None:
+        return "nothing"
+    if not facts.usmca:
+        return "no USMCA claim"
+    return f"USMCA claim, approved US content {facts.us_content}"
+
+
+def show_vehicle(found: dict[str, Any], console: Console) -> None:
+    """Print the reasoning."""
+    from rich.table import Table
+
+    if "error" in found:
+        console.print(found["error"])
+        return
+    name = " ".join(str(part) for part in (found["model_year"], found["make"], found["model"], found["trim"]) if part)
+    console.rule(f"{found['vin']}  {name or 'not decoded'}")
+    _facts(
+        console,
+        "What the VIN says",
+        (
+            ("type", found["vehicle_type"]),
+            ("body", found["body_class"]),
+            ("fuel", found["fuel"]),
+            ("displacement", f"{found['displacement_cc']:g} cm3" if found["displacement_cc"] else None),
+            ("gross weight", found["gross_weight_class"]),
+            ("plant", ", ".join(part for part in (found["plant_city"], found["plant_country"]) if part) or None),
+            ("check digit", found["check_digit"]),
+        ),
+    )
+    _facts(
+        console,
+        "What follows",
+        (
+            ("origin", f"{found['origin'] or 'unknown'} (by {found['origin_basis']}, {found['origin_confidence']})"),
+            ("line", _line(found)),
+            ("powertrain", found["powertrain"]),
+            ("traction magnets", found["traction_magnets"]),
+            ("battery", found["battery_chemistry"]),
+        ),
+    )
+    for reason in found["why"]:
+        console.print(f"  because {reason}", highlight=False)
+    if found["bill"]:
+        table = Table("component", "pieces", "rare earths, g (low / central / high)", "elements", "sure", "source")
+        table.title = "Bill of what holds rare earths"
+        for item in found["bill"]:
+            table.add_row(
+                item["name"],
+                _columns(item["quantity"]),
+                _columns(item["rare_earth_g"]),
+                " ".join(item["elements"]),
+                item["confidence"],
+                item["source"],
+            )
+        table.add_row("all", "", _columns(found["rare_earth_g"].values()), "", found["exposure"]["confidence"], "")
+        console.print(table)
+        _show_controls(found["exposure"], console)
+    _show_duty(found, console)
+    if found["missing_facts"]:
+        console.print(f"Missing facts: {', '.join(found['missing_facts'])}", highlight=False)
+    for warning in found["warnings"]:
+        console.print(f"Warning: {warning}", highlight=False)
+    console.print(
+        f"Confidence {found['confidence']}. Policy book {found['book']}. An internal estimate, not for customers.",
+        highlight=False,
+    )
+
+
+def _line(found: dict[str, Any]) -> str:
+    if found["hts"]:
+        return f"{found['hts']} ({found['hts_confidence']})"
+    return " or ".join(found["hts_candidates"]) + ": the VIN can't settle it" if found["hts_candidates"] else "none"
+
+
+def _columns(values: Any) -> str:
+    return " / ".join(f"{value:g}" if isinstance(value, int | float) else str(value) for value in values)
+
+
+def _facts(console: Console, title: str, rows: Sequence[tuple[str, str | None]]) -> None:
+    from rich.table import Table
+
+    table = Table(title=title, show_header=False, box=None, title_justify="left")
+    for label, value in rows:
+        table.add_row(f"  {label}", value or "not decoded")
+    console.print(table)
+
+
+def _show_controls(block: dict[str, Any], console: Console) -> None:
+    for measure, elements in block["controlled_by"].items():
+        console.print(f"Controlled by {measure}: {', '.join(elements)}", highlight=False)
+    rule = block["content_rule"]
+    console.print(
+        f"0.1% rule: {rule['verdict']}; Chinese controlled elements {_money(rule['numerator_usd'])} in magnets worth "
+        f"{_money(rule['denominator_usd'])}; {rule['assumption']}",
+        highlight=False,
+    )
+    if block["licence"] is not None:
+        weeks = block["licence"].get("lead_weeks")
+        console.print(
+            f"Export licences upstream: {block['licence']['status']}" + (f", {_columns(weeks)} weeks" if weeks else ""),
+            highlight=False,
+        )
+
+
+def _money(columns: Any) -> str:
+    return "not known" if columns is None else "$" + " / $".join(columns)
+
+
+def _show_duty(found: dict[str, Any], console: Console) -> None:
+    from rich.table import Table
+
+    if not found["estimated"]:
+        return
+    if found["customs_value_usd"] is not None:
+        shares = _columns(found["customs_value_share"])
+        console.print(
+            f"Customs value: MSRP ${found['msrp_usd']} times {shares} = {_money(found['customs_value_usd'])}",
+            highlight=False,
+        )
+    for title, view in found["importer_duty"].items():
+        if view is None:
+            console.print(f"Importer's duty, {title}: can't be said", highlight=False)
+            continue
+        table = Table("measure", "rate, % (low / central / high)", "amount", title_justify="left")
+        table.title = f"Importer's duty, {title}: entered {view['entry_from']} to {view['entry_to']}"
+        for component in view["components"]:
+            table.add_row(component["measure"], _columns(component["rate_percent"]), _money(component["amount_usd"]))
+        percent = _columns(view["rate_percent"]) if view["rate_percent"] is not None else "of MSRP"
+        table.add_row("total", percent, _money(view["total_usd"]))
+        console.print(table)
+    for reading in found["readings"]:
+        table = Table("measure", "authority", "heading", "type", "rate, %", title_justify="left")
+        table.title = f"{reading['line']}, assuming {reading['assumed']}: {reading['total_rate_percent']}%"
+        for component in reading["components"]:
+            table.add_row(
+                component["measure"],
+                component["authority"],
+                component["heading"] or "",
+                component["rate_type"],
+                component["rate_percent"],
+            )
+        console.print(table)
+    for entry in found["readings"][0]["not_applied"] if found["readings"] else ():
+        console.print(f"  not applied: {entry['measure']}: {entry['reason']} [{entry['rule']}]", highlight=False)
+    if found["readings"] and found["readings"][0]["changes_on"]:
+        console.print(f"The answer changes on {found['readings'][0]['changes_on']}.", highlight=False)
