@@ -93,7 +93,9 @@ def _clear_errors() -> Iterator[Settings]:
     from streams.provisioning import ProvisioningError
     from streams.settings import SettingsError, load_settings
 
-    logging.getLogger("kafka").setLevel(logging.CRITICAL)  # It logs each failed attempt; the error says it once.
+    log = logging.getLogger("kafka")
+    before = log.level
+    log.setLevel(logging.CRITICAL)  # It logs each failed attempt; the error says it once.
     servers = ""
     try:
         settings = load_settings()
@@ -109,6 +111,8 @@ def _clear_errors() -> Iterator[Settings]:
             err=True,
         )
         raise typer.Exit(1) from error
+    finally:
+        log.setLevel(before)
 
 
 def _policy(cleanup: str, retention_ms: str | None) -> str:

@@ -440,7 +440,7 @@ def test_a_schema_is_compatible_with_itself(schema: Schema) -> None:
     assert compare(schema, copy.deepcopy(schema)) == ()
 
 
-@settings(max_examples=800, deadline=None)
+@settings(max_examples=400, deadline=None)
 @given(_edited())
 def test_what_is_called_compatible_keeps_valid_records_valid(edited: tuple[Schema, Schema, list[object]]) -> None:
     old, new, instances = edited

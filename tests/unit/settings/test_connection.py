@@ -145,7 +145,7 @@ def test_a_file_that_cannot_be_used_is_named(files: dict[str, str], said: str) -
 def test_kafka_python_takes_the_options_and_its_debug_log_hides_the_password(
     protocol: SecurityProtocol, caplog: pytest.LogCaptureFixture
 ) -> None:
-    caplog.set_level(logging.DEBUG)
+    caplog.set_level(logging.DEBUG, logger="kafka")
     options = kafka_python_options(_sasl(security_protocol=protocol, bootstrap_servers="127.0.0.1:1"))
     assert "hunter2" not in repr(options)
     for client in (kafka.KafkaAdminClient, kafka.KafkaProducer, kafka.KafkaConsumer):
@@ -165,7 +165,7 @@ def test_aiokafka_takes_the_options_and_its_debug_log_hides_the_password(
             await producer.start()
         await producer.stop()
 
-    caplog.set_level(logging.DEBUG)
+    caplog.set_level(logging.DEBUG, logger="aiokafka")
     options = aiokafka_options(_sasl(security_protocol=protocol, bootstrap_servers="127.0.0.1:1"))
     assert "hunter2" not in repr(options)
     asyncio.run(connect_to_nothing())
