@@ -1,4 +1,4 @@
-"""The accountant: reads inputs, outputs and dead letters, and finds what is missing, double, out of order or changed."""
+"""The accountant: reads inputs, outputs and dead letters; finds what is missing, double, out of order or changed."""
 
 from __future__ import annotations
 
@@ -34,7 +34,6 @@ class Accounts:
     """Input, and the later offset of the same key that stands before it."""
     wrong: list[tuple[Source, str]] = field(default_factory=list)
     reasons: Counter[str] = field(default_factory=Counter)
-    batches: int = 0
 
     def balance(self) -> None:
         """In = out + tombstones + dead letters, nothing twice, order by key.
@@ -79,9 +78,7 @@ async def read(settings: Settings, topic: Topic) -> list[Any]:
     return [record async for record in read_to_end(settings, topic.full_name(settings.topic_prefix))]
 
 
-def account(
-    settings: Settings, enrich: Callable[[bytes | None, bytes | None], Outcome] = light, *, by_key: bool = True
-) -> Accounts:
+def account(settings: Settings, enrich: Callable[[bytes | None, bytes | None], Outcome] = light) -> Accounts:
     """Books of everything that stands on the topics now. `enrich` says what must come of a record."""
     return asyncio.run(_account(settings, enrich))
 

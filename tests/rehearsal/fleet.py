@@ -9,6 +9,8 @@ import subprocess
 import sys
 import threading
 import time
+import urllib.error
+import urllib.request
 from collections import Counter
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -67,6 +69,25 @@ class WorkerProcess:
         found = re.search(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{self.process.pid}/status").read_text("utf-8"))
         return int(found[1]) / 1024 if found else psutil.Process(self.process.pid).memory_info().rss / 1024**2
 
+    def get(self, path: str) -> tuple[int, str]:
+        """Status and body of a page of its health port."""
+        found = re.search(r"health and metrics on (http://[0-9.:]+)", self.said())
+        assert found, f"{self.name} has not said where its port is:\n{self.said()}"
+        try:
+            with urllib.request.urlopen(found[1] + path, timeout=5) as answer:
+                return answer.status, answer.read().decode()
+        except urllib.error.HTTPError as error:
+            return error.code, error.read().decode()
+
+    def counted(self, metric: str, **labels: str) -> float:
+        """Sum of a metric's samples that carry `labels`."""
+        total = 0.0
+        for line in self.get("/metrics")[1].splitlines():
+            name, _, value = line.rpartition(" ")
+            if name.startswith(metric + "{") and all(f'{key}="{text}"' in name for key, text in labels.items()):
+                total += float(value)
+        return total
+
     def close(self) -> None:
         """Kill what still runs."""
         if self.alive:
@@ -108,8 +129,8 @@ class Fleet:
         for worker in self.workers.values():
             worker.close()
 
-    def start(self, name: str, **more: str) -> WorkerProcess:
-        """Start worker `name` with `more` variables on top."""
+    def start(self, name: str, *, restart: bool = True, **more: str) -> WorkerProcess:
+        """Start worker `name` with `more` variables on top; `restart` says whether it is started again if it ends."""
         with self._lock:
             self._started += 1
             worker = WorkerProcess(
@@ -118,6 +139,7 @@ class Fleet:
                 {**self._environment, **more},
                 self._directory / f"{self._started:03d}-{name}.log",
             )
+            worker.expected_to_end = not restart
             self.workers[name] = worker
             return worker
 
@@ -131,6 +153,10 @@ class Fleet:
             if worker.alive:
                 worker.send(signal.SIGUSR1)
                 return
+
+    def wait_until_ready(self, seconds: float = 30) -> None:
+        """Poll until every living worker says that it is ready."""
+        wait_until(lambda: self.ready() == len(self.workers), seconds, "the workers are ready", self.said)
 
     def stop(self, name: str, seconds: float = 20) -> tuple[int, float]:
         """SIGTERM, for good. Returns exit status and seconds taken."""
@@ -164,6 +190,10 @@ class Fleet:
     def ready(self) -> int:
         """How many of the living workers said that they are."""
         return sum(worker.alive and "worker ready" in worker.said() for worker in self.workers.values())
+
+    def rebalances(self) -> int:
+        """How often partitions were shuffled, as the leaders of the group say."""
+        return sum(len(re.findall(r"^shuffled \d+$", log, re.M)) for log in self.logs())
 
     def said(self) -> str:
         """The ends of all logs, for a failed test."""

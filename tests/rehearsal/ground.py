@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
-import random
 import threading
 import time
 import uuid
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Self
 
 import orjson
-from kafka import KafkaAdminClient, KafkaProducer
-from kafka.admin import NewTopic
+from kafka import KafkaAdminClient, KafkaProducer, TopicPartition
+from kafka.admin import NewTopic, OffsetSpec
+from kafka.errors import KafkaError
 
 from streams.settings import Settings
 from streams.topics import VEHICLES, VEHICLES_DLQ, VEHICLES_ENRICHED, WORKERS
-from tests.rehearsal.fleet import NotInTime, wait_until
+from tests.rehearsal.fleet import wait_until
 from tests.rehearsal.light import POISON
 
 Load = Callable[[int], tuple[bytes | None, bytes | None]]
 """Key and value of the record with a number."""
+
+
+TOPICS = (VEHICLES, VEHICLES_ENRICHED, VEHICLES_DLQ, WORKERS)
 
 
 def load(keys: int = 2000, poison_every: int = 0, tombstone_every: int = 0, pad: int = 200) -> Load:
@@ -41,7 +44,12 @@ class Ground:
     """One rehearsal's own topics, group and settings on a broker."""
 
     def __init__(
-        self, bootstrap_servers: str, *, partitions: int = 4, input_configs: Mapping[str, str] | None = None, **more: Any
+        self,
+        bootstrap_servers: str,
+        *,
+        partitions: int = 4,
+        input_configs: Mapping[str, str] | None = None,
+        **more: Any,
     ) -> None:
         name = uuid.uuid4().hex[:8]
         self.settings = Settings(
@@ -59,9 +67,9 @@ class Ground:
                     self.name(topic),
                     topic.partitions or partitions,
                     1,
-                    topic_configs={**topic.configs, **(input_configs or {})} if topic is VEHICLES else dict(topic.configs),
+                    topic_configs={**topic.configs, **(input_configs or {} if topic is VEHICLES else {})},
                 )
-                for topic in (VEHICLES, VEHICLES_ENRICHED, VEHICLES_DLQ, WORKERS)
+                for topic in TOPICS
             ]
         )
 
@@ -70,8 +78,17 @@ class Ground:
         return str(topic.full_name(self.settings.topic_prefix))
 
     def close(self) -> None:
-        """Disconnect; the topics go with the broker."""
-        self._admin.close()
+        """Delete the topics and disconnect."""
+        try:
+            self._admin.delete_topics([self.name(topic) for topic in TOPICS])
+        finally:
+            self._admin.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     def environment(self, **more: str) -> dict[str, str]:
         """The settings as variables for a worker."""
@@ -102,11 +119,7 @@ class Ground:
 
     def ends(self) -> dict[int, int]:
         """Next offset of each input partition."""
-        from kafka.admin import OffsetSpec
-
         topic = self.name(VEHICLES)
-        from kafka import TopicPartition
-
         wanted = {TopicPartition(topic, number): OffsetSpec.LATEST for number in range(self.settings.partitions)}
         found = self._admin.list_partition_offsets(wanted)
         return {tp.partition: value.offset for tp, value in found.items()}
@@ -129,13 +142,26 @@ class Ground:
         def done() -> bool:
             try:
                 seen[0] = self.lag()
-            except NotInTime:
-                raise
-            except Exception:  # the broker may be restarting; the deadline holds
+            except KafkaError:  # the broker may be restarting; the deadline holds
                 return False
             return seen[0] == 0
 
         return wait_until(done, seconds, "everything put in is committed", lambda: f"lag {seen[0]}\n{said()}")
+
+    def wait_for_progress(self, seconds: float, said: Callable[[], str] = lambda: "") -> float:
+        """Poll until every partition's committed offset has moved."""
+        seen: list[dict[int, int]] = []
+
+        def moved() -> bool:
+            try:
+                seen.append(self.committed())
+            except KafkaError:  # no group yet, or the broker is restarting
+                return False
+            return all(seen[-1].get(number, 0) > seen[0].get(number, 0) for number in range(self.settings.partitions))
+
+        return wait_until(
+            moved, seconds, "every partition moves on", lambda: f"committed {seen[:1]}, {seen[-1:]}\n{said()}"
+        )
 
 
 class SteadyLoad:
@@ -178,10 +204,3 @@ class SteadyLoad:
             producer.close()
         except BaseException as error:
             self._error = error
-
-
-def shuffled(items: list[str], seed: int) -> list[str]:
-    """The items in an order that `seed` gives again."""
-    mixed = list(items)
-    random.Random(seed).shuffle(mixed)
-    return mixed

@@ -1,14 +1,15 @@
 """Workers that are broken on purpose, or made to rebalance at will. Only rehearsals import this.
 
-    shuffle        partitions change hands at every rebalance, and SIGUSR1 asks for one
-    without_drain  nothing waits for the batch in work when partitions are revoked: only fencing protects
-    late_init      the classic bug: a lane's producer starts at its first batch, after the committed offset was read
+shuffle        partitions change hands at every rebalance, and SIGUSR1 asks for one
+without_drain  nothing waits for the batch in work when partitions are revoked: only fencing protects
+late_init      the classic bug: a lane's producer starts at its first batch, after the committed offset was read
 """
 
 from __future__ import annotations
 
 import asyncio
 import signal
+import sys
 from typing import Any
 
 VARIANTS = ("shuffle", "without_drain", "late_init")
@@ -39,6 +40,7 @@ def _shuffle() -> None:
     def assign(cls: Any, cluster: Any, members: Any) -> Any:
         nonlocal turn
         turn += 1
+        print(f"shuffled {turn}", file=sys.stderr, flush=True)
         names = sorted(members)
         given: dict[str, dict[str, list[int]]] = {name: {} for name in names}
         topics = {topic for metadata in members.values() for topic in metadata.subscription}
