@@ -104,14 +104,14 @@ def load(
 
 
 def _removals(settings: Settings, snapshots: dict[Kind, Snapshot], max_removal: float, force: bool) -> list[FeedRecord]:
-    from streams.feeds.snapshot import Snapshot, current_keys, removals
+    from streams.feeds.snapshot import Snapshot, removals, standing_records
 
     named = {kind: snapshot for kind, snapshot in snapshots.items() if snapshot.dealers}
     if not named:
         named = dict.fromkeys(list(snapshots)[:1], Snapshot(frozenset(), frozenset()))
     gone: list[FeedRecord] = []
     for kind, snapshot in named.items():
-        on_topic = current_keys(settings, kind, snapshot.dealers) if snapshot.dealers else ()
+        on_topic = standing_records(settings, kind, snapshot.dealers) if snapshot.dealers else ()
         gone += removals(kind, snapshot, on_topic, max_removal, force)
     return gone
 
@@ -163,11 +163,16 @@ def _summary(tally: Tally, seconds: float, dry_run: bool) -> None:
     if not tally.published:
         table.add_row("published", "0")
     table.add_row("bad lines, not published", f"{tally.bad:,}")
-    table.add_row("duplicates, last line taken", f"{tally.duplicates:,}")
-    table.add_row("deletions in the file", f"{tally.deletions:,}")
-    table.add_row("removed: absent from the snapshot", f"{tally.removed:,}")
+    for label, count in (
+        ("earlier lines of a key that came again", tally.duplicates),
+        ("deletions in the file", tally.deletions),
+        ("removed: absent from the snapshot", tally.removed),
+    ):
+        if count:
+            table.add_row(label, f"{count:,}")
     table.add_row("seconds", f"{seconds:.1f}")
-    table.add_row("records a second", f"{published / seconds:,.0f}" if seconds > 0 else "-")
+    if not dry_run and seconds > 0:
+        table.add_row("records a second", f"{published / seconds:,.0f}")
     Console(stderr=dry_run).print(table)
 
 

@@ -15,6 +15,9 @@ from streams.feeds.records import FeedRecord
 from streams.settings import Settings
 from streams.topics import INPUT_MAX_BYTES
 
+BOOTSTRAP_TIMEOUT_MS = 10_000
+"""How long a client looks for a broker that answers."""
+
 _FLUSH_SECONDS = 120
 
 
@@ -36,7 +39,7 @@ def check_topics(settings: Settings, kinds: Iterable[Kind]) -> None:
         PublishError: it doesn't.
     """
     try:
-        admin = KafkaAdminClient(**kafka_python_options(settings), bootstrap_timeout_ms=15_000)
+        admin = KafkaAdminClient(**kafka_python_options(settings), bootstrap_timeout_ms=BOOTSTRAP_TIMEOUT_MS)
     except KafkaError as error:
         raise unreachable(settings, error) from error
     try:
@@ -71,7 +74,7 @@ class Publisher:
                 batch_size=262_144,
                 max_request_size=INPUT_MAX_BYTES + 4_096,
                 allow_auto_create_topics=False,
-                bootstrap_timeout_ms=15_000,
+                bootstrap_timeout_ms=BOOTSTRAP_TIMEOUT_MS,
             )
         except KafkaError as error:
             raise unreachable(settings, error) from error
@@ -85,7 +88,9 @@ class Publisher:
         if self._failure:
             raise self._refused(self._failure)
         try:
-            future = self._producer.send(self._topics[record.kind], value=record.value, key=record.key)
+            future = self._producer.send(
+                self._topics[record.kind], value=record.value, key=record.key, partition=record.partition
+            )
         except KafkaError as error:
             raise self._refused(error) from error
         future.add_callback(self._acknowledge)

@@ -20,13 +20,17 @@ _MODELS: dict[Kind, type[BaseModel]] = {Kind.VEHICLES: Vehicle, Kind.PARTS: Part
 
 @dataclass(frozen=True, slots=True)
 class FeedRecord:
-    """One record to publish. `value` None is a tombstone; `line` is 0 for a record the file doesn't hold."""
+    """One record to publish. `value` None is a tombstone; `line` is 0 for a record the file doesn't hold.
+
+    `partition` is set where the record it removes lies elsewhere than its key says.
+    """
 
     kind: Kind
     line: int
     dealer_id: str
     ident: str
     value: bytes | None
+    partition: int | None = None
 
     @property
     def key(self) -> bytes:

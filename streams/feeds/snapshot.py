@@ -9,13 +9,14 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import KafkaError
 
 from streams.connection import kafka_python_options
 from streams.feeds.kind import Kind
-from streams.feeds.publish import PublishError, unreachable
+from streams.feeds.publish import BOOTSTRAP_TIMEOUT_MS, PublishError, unreachable
 from streams.feeds.records import FeedRecord
 from streams.settings import Settings
 
@@ -35,10 +36,17 @@ class Snapshot:
     dealers: frozenset[str]
 
 
+class Standing(NamedTuple):
+    """A key on an input topic and the partition it lies in: a producer may have put it elsewhere than its key says."""
+
+    key: bytes
+    partition: int
+
+
 def removals(
     kind: Kind,
     snapshot: Snapshot,
-    on_topic: Iterable[bytes],
+    on_topic: Iterable[Standing],
     max_removal_percent: float = DEFAULT_MAX_REMOVAL_PERCENT,
     force: bool = False,
 ) -> list[FeedRecord]:
@@ -52,32 +60,32 @@ def removals(
         raise SnapshotRefusedError(
             "no good record in the file: a snapshot of it would empty the lot; nothing was published"
         )
-    held: dict[str, int] = {}
-    gone: dict[str, list[str]] = {}
-    for key in on_topic:
-        dealer_id, _, ident = key.decode("utf-8", "replace").partition(":")
+    held: dict[str, set[bytes]] = {}
+    gone: dict[str, set[bytes]] = {}
+    tombstones = []
+    for standing in sorted(on_topic):
+        dealer_id, _, ident = standing.key.decode("utf-8", "replace").partition(":")
         if dealer_id not in snapshot.dealers:
             continue
-        held[dealer_id] = held.get(dealer_id, 0) + 1
-        if key not in snapshot.listed:
-            gone.setdefault(dealer_id, []).append(ident)
+        held.setdefault(dealer_id, set()).add(standing.key)
+        if standing.key not in snapshot.listed:
+            gone.setdefault(dealer_id, set()).add(standing.key)
+            tombstones.append(FeedRecord(kind, 0, dealer_id, ident, None, standing.partition))
     too_many = [
-        f"{dealer_id}: {len(idents):,} of {held[dealer_id]:,} {kind.value}"
-        for dealer_id, idents in sorted(gone.items())
-        if len(idents) * 100 > max_removal_percent * held[dealer_id]
+        f"{dealer_id}: {len(keys):,} of {len(held[dealer_id]):,} {kind.value}"
+        for dealer_id, keys in sorted(gone.items())
+        if len(keys) * 100 > max_removal_percent * len(held[dealer_id])
     ]
     if too_many and not force:
         raise SnapshotRefusedError(
             f"the snapshot would remove {'; '.join(too_many)}, more than {max_removal_percent:g}%; is the file the "
             "dealer's full list? If it is, repeat with --force; nothing was published"
         )
-    return [
-        FeedRecord(kind, 0, dealer_id, ident, None) for dealer_id in sorted(gone) for ident in sorted(gone[dealer_id])
-    ]
+    return tombstones
 
 
-def current_keys(settings: Settings, kind: Kind, dealers: Iterable[str]) -> set[bytes]:
-    """The keys of these dealers that stand on the input topic now: written and not followed by a tombstone.
+def standing_records(settings: Settings, kind: Kind, dealers: Iterable[str]) -> set[Standing]:
+    """The records of these dealers that stand on the input topic now: written and not followed by a tombstone.
 
     Reads the compacted topic once, each partition from its beginning to the end it had at the start, by position.
 
@@ -93,7 +101,7 @@ def current_keys(settings: Settings, kind: Kind, dealers: Iterable[str]) -> set[
             enable_auto_commit=False,
             isolation_level="read_committed",
             allow_auto_create_topics=False,
-            bootstrap_timeout_ms=15_000,
+            bootstrap_timeout_ms=BOOTSTRAP_TIMEOUT_MS,
         )
     except KafkaError as error:
         raise unreachable(settings, error) from error
@@ -108,8 +116,8 @@ def current_keys(settings: Settings, kind: Kind, dealers: Iterable[str]) -> set[
         consumer.close()
 
 
-def _read_to(consumer: KafkaConsumer, ends: Mapping[TopicPartition, int], prefixes: tuple[bytes, ...]) -> set[bytes]:
-    keys: set[bytes] = set()
+def _read_to(consumer: KafkaConsumer, ends: Mapping[TopicPartition, int], prefixes: tuple[bytes, ...]) -> set[Standing]:
+    found: set[Standing] = set()
     ahead = dict(ends)
     moved = time.monotonic()
     while ahead:
@@ -117,7 +125,8 @@ def _read_to(consumer: KafkaConsumer, ends: Mapping[TopicPartition, int], prefix
         for records in polled.values():
             for record in records:
                 if record.key is not None and record.key.startswith(prefixes):
-                    (keys.add if record.value is not None else keys.discard)(record.key)
+                    standing = Standing(record.key, record.partition)
+                    (found.add if record.value is not None else found.discard)(standing)
         ahead = {partition: end for partition, end in ahead.items() if consumer.position(partition) < end}
         if polled:
             moved = time.monotonic()
@@ -125,4 +134,4 @@ def _read_to(consumer: KafkaConsumer, ends: Mapping[TopicPartition, int], prefix
             behind = ", ".join(f"{partition.partition} at {consumer.position(partition)} of {end}"
                                for partition, end in ahead.items())  # fmt: skip
             raise PublishError(f"the topic gave nothing for {_STALLED_SECONDS:.0f} seconds; partitions {behind}")
-    return keys
+    return found

@@ -22,6 +22,7 @@ from streams.feeds.table import FeedError, Header, decode, header_of
 _GZIP = b"\x1f\x8b"
 _BOM = b"\xef\xbb\xbf"
 _BUFFER = 1 << 20
+_START = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,11 +80,13 @@ def open_feed(name: str, kind: Kind | None = None) -> Iterator[Feed]:
 
 def _opened(file: BinaryIO, kind: Kind | None) -> Feed:
     try:
-        start = file.read(len(_GZIP))
-        stream = io.BufferedReader(_Rejoined(start, file), _BUFFER)
-        if start == _GZIP:
-            stream = io.BufferedReader(_Rejoined(b"", gzip.GzipFile(fileobj=stream)), _BUFFER)
-        beginning = stream.peek(256)[:256].removeprefix(_BOM).lstrip()
+        rest: BinaryIO | gzip.GzipFile = file
+        start = rest.read(_START)
+        if start.startswith(_GZIP):
+            rest = gzip.GzipFile(fileobj=io.BufferedReader(_Rejoined(start, rest), _BUFFER))
+            start = rest.read(_START)
+        stream = io.BufferedReader(_Rejoined(start, rest), _BUFFER)
+        beginning = start.removeprefix(_BOM).lstrip()
         if beginning.startswith(b"["):
             raise FeedError("a JSON array; write one record a line, for instance with: jq -c '.[]'")
         if beginning.startswith(b"{"):
