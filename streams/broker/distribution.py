@@ -101,7 +101,7 @@ def ensure(console: Console | None = None) -> Distribution:
         return found
     console = console or Console(stderr=True)
     make_directory(home, "Apache Kafka's jars")
-    with exclusive(home, lambda: console.print(f"Another process is filling {home}; waiting for it.")):
+    with exclusive(home / ".lock", lambda: console.print(f"Another process is filling {home}; waiting for it.")):
         if (found := find(home)) is not None:
             return found
         _fill(home, console)
@@ -113,9 +113,9 @@ def ensure(console: Console | None = None) -> Distribution:
 
 
 @contextmanager
-def exclusive(home: Path, on_wait: Callable[[], None]) -> Iterator[None]:
-    """Hold the cache's lock. The system lets go of it when the process ends, however it ends."""
-    with (home / ".lock").open("w") as handle:
+def exclusive(lock: Path, on_wait: Callable[[], None]) -> Iterator[None]:
+    """Hold the lock file `lock`. The system lets go of it when the process ends, however it ends."""
+    with lock.open("w") as handle:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -258,8 +258,10 @@ class EmbeddedKafka:
             log.seek(offset)
             lines = log.read().decode("utf-8", "replace").splitlines()
             errors = [line for line in lines[:-_TAIL_LINES] if "ERROR" in line or "Exception" in line][:3]
-            return "\n".join([f"Its log ({self.log_path}) ends:", *errors, *lines[-_TAIL_LINES:]])
-        return f"It wrote no log ({self.log_path})."
+            # A temporary directory is gone by the time anybody reads this.
+            where = f" ({self.log_path})" if self._data_dir else ""
+            return "\n".join([f"Its log{where} ends:", *errors, *lines[-_TAIL_LINES:]])
+        return "It wrote no log."
 
 
 def _end(process: SupervisedProcess, seconds: float) -> None:

@@ -15,6 +15,10 @@ from rich.console import Console
 
 from streams.broker.distribution import Distribution, exclusive
 from streams.broker.errors import BrokerError
+from streams.broker.space import require_space
+
+_ROOM_BYTES = 256 * 1024 * 1024
+"""The archive has 65 MB, and Java's notes for it nearly as much while it is made."""
 
 FLAGS = (
     # The cache fits one collector; this one has the fewest threads and the smallest footprint.
@@ -43,11 +47,15 @@ def ensure_archive(distribution: Distribution, train: Callable[[Path], None], co
     archive = archive_path(distribution.home)
     if archive.exists():
         return archive
-    with exclusive(distribution.home, lambda: console.print("Another process is preparing fast starts; waiting.")):
+    # Not the jars' lock: the training starts a broker, and that may have to mend the jars.
+    with exclusive(
+        archive.with_suffix(".lock"), lambda: console.print("Another process prepares fast starts; waiting.")
+    ):
         if archive.exists():
             return archive
         partial = archive.with_suffix(".partial")
         try:
+            require_space(distribution.home, _ROOM_BYTES, "Java's fast-start archive")
             with console.status("Preparing fast starts of Apache Kafka (once)"):
                 train(partial)
             partial.rename(archive)

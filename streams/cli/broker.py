@@ -64,7 +64,7 @@ def broker(
     except KeyboardInterrupt:
         pass
     if data_dir is not None:
-        console.print(f"Data kept in {data_dir}", highlight=False)
+        console.print(f"Data kept in {data_dir}", highlight=False, soft_wrap=True)
     if failure is not None:
         console.print(f"lotrisk broker: {failure}", style="red", markup=False, highlight=False, soft_wrap=True)
         raise typer.Exit(1)

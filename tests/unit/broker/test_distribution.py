@@ -54,7 +54,8 @@ class Handler(http.server.SimpleHTTPRequestHandler):
         self.send_response(200)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
-        self.wfile.write(self.server.spoil.get(name, lambda sound: sound)(body))
+        spoil = self.server.spoil.get(name)
+        self.wfile.write(spoil(body) if spoil else body)
 
     def log_message(self, *_arguments: object) -> None:
         pass
@@ -217,10 +218,10 @@ def test_a_second_process_waits_for_the_lock_and_says_so(
     entered = threading.Event()
 
     def second() -> None:
-        with distribution.exclusive(home, waiting.set):
+        with distribution.exclusive(home / ".lock", waiting.set):
             entered.set()
 
-    with distribution.exclusive(home, lambda: pytest.fail("nobody else holds it")):
+    with distribution.exclusive(home / ".lock", lambda: pytest.fail("nobody else holds it")):
         thread = threading.Thread(target=second)
         thread.start()
         assert waiting.wait(10)

@@ -25,7 +25,10 @@ def test_it_is_made_once_and_then_used(tmp_path: Path) -> None:
     assert ensure_archive(jars, train, SILENT) == archive_path(tmp_path)
     assert ensure_archive(jars, train, SILENT) == archive_path(tmp_path)
     assert len(made) == 1
-    assert {path.name for path in tmp_path.iterdir()} == {".lock", archive_path(tmp_path).name}
+    assert {path.name for path in tmp_path.iterdir()} == {
+        archive_path(tmp_path).with_suffix(".lock").name,
+        archive_path(tmp_path).name,
+    }
 
 
 def test_a_failure_leaves_nothing_and_the_broker_starts_without(tmp_path: Path) -> None:
@@ -36,7 +39,7 @@ def test_a_failure_leaves_nothing_and_the_broker_starts_without(tmp_path: Path) 
     console = Console(record=True, width=200)
     assert ensure_archive(Distribution(tmp_path, ()), fail, console) is None
     assert "no memory" in console.export_text()
-    assert [path.name for path in tmp_path.iterdir()] == [".lock"]
+    assert [path.suffix for path in tmp_path.iterdir()] == [".lock"]
 
 
 def test_a_training_that_wrote_nothing_is_a_failure(tmp_path: Path) -> None:

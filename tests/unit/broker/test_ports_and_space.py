@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from streams.broker.errors import BrokerError, NoSpaceError, PortTakenError
 
 
 @pytest.fixture
-def listener() -> socket.socket:
+def listener() -> Iterator[socket.socket]:
     with socket.socket() as listening:
         listening.bind((ports.HOST, 0))
         listening.listen()
