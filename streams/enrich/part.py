@@ -42,7 +42,10 @@ class PartProfile:
     lines: tuple[str, ...]
     origin: str | None
     facts: Facts
+    exposure: Exposure
+    confidence: Confidence
     missing_facts: tuple[str, ...]
+    warnings: tuple[str, ...]
     notes: tuple[str, ...]
     encoded: str
 
@@ -134,7 +137,10 @@ def _profile(part: Part, found: FamilyFound, context: Context) -> PartProfile:
         lines=lines,
         origin=origin,
         facts=facts,
+        exposure=exposed,
+        confidence=confidence,
         missing_facts=exposed.missing_facts,
+        warnings=tuple(warnings),
         notes=tuple(notes),
         encoded=orjson.dumps(members)[1:-1].decode(),
     )
@@ -180,7 +186,7 @@ def entry_dates(part: Part, context: Context) -> tuple[date | None, date | None]
 def customs_value(part: Part, context: Context) -> Cents | None:
     """Customs value of one unit in cents, from the dealer's cost and the part's kind; a core deposit is no price."""
     kind = _KIND.get(part.part_kind)
-    if kind is None or part.cost_usd is None:
+    if kind is None or part.cost_usd is None or part.country_of_origin == DOMESTIC:
         return None
     low, central, high = context.reference.materials.part_value_shares[kind].ten_thousandths
     cost = cents(part.cost_usd)
@@ -188,7 +194,9 @@ def customs_value(part: Part, context: Context) -> Cents | None:
 
 
 def rate_part(part: Part, what: PartProfile, context: Context) -> Rated:
-    """The part's duty in both views: none for rebuilt and used parts, of which no fresh entry is known."""
+    """The part's duty in both views: none where it was made here, or is rebuilt or used: no fresh entry is known."""
+    if part.country_of_origin == DOMESTIC:
+        return Rated(None, None, ())
     if part.part_kind in _USED_KINDS:
         return Rated(None, None, ("entry_of_used_goods",))
     first, last = entry_dates(part, context)
@@ -230,21 +238,31 @@ def _dollars(value: Cents) -> str:
     return f'["{usd(value[0])}","{usd(value[1])}","{usd(value[2])}"]'
 
 
+def duty_facts(part: Part, rated: Rated) -> list[str]:
+    """The facts whose absence opens or empties the part's amounts."""
+    missing = [*rated.missing_facts]
+    if part.qty_on_hand is None:
+        missing.append("qty_on_hand")
+    if part.country_of_origin != DOMESTIC:
+        if part.cost_usd is None:
+            missing.append("cost_usd")
+        if part.part_kind is None:
+            missing.append("part_kind")
+    return missing
+
+
 def _duty(part: Part, what: PartProfile, context: Context) -> tuple[str, list[str]]:
     """The members tariff and extended, and the facts whose absence opens or empties them."""
     quantity = part.qty_on_hand
-    missing = [] if quantity is not None else ["qty_on_hand"]
+    rated = rate_part(part, what, context)
     if part.country_of_origin == DOMESTIC:
         extended = "null" if quantity is None else f'{{"landed":{_NOTHING},"replacement":{_NOTHING}}}'
         duty = f'"landed":{_NO_ENTRY},"replacement":{_NO_ENTRY}'
-        return (f'"tariff":{{"customs_value_usd":null,"importer_duty":{{{duty}}}}},"extended":{extended}', missing)
-    rated = rate_part(part, what, context)
+        return (
+            f'"tariff":{{"customs_value_usd":null,"importer_duty":{{{duty}}}}},"extended":{extended}',
+            duty_facts(part, rated),
+        )
     amount = customs_value(part, context)
-    missing += rated.missing_facts
-    if part.cost_usd is None:
-        missing.append("cost_usd")
-    if part.part_kind is None:
-        missing.append("part_kind")
     landed, landed_extended = _priced(rated.landed, amount, quantity)
     replacement, replacement_extended = _priced(rated.replacement, amount, quantity)
     extended = "null"
@@ -254,7 +272,7 @@ def _duty(part: Part, what: PartProfile, context: Context) -> tuple[str, list[st
     return (
         f'"tariff":{{"customs_value_usd":{value},"importer_duty":{{"landed":{landed},'
         f'"replacement":{replacement}}}}},"extended":{extended}',
-        missing,
+        duty_facts(part, rated),
     )
 
 
