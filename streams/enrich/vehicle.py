@@ -156,7 +156,7 @@ def _profile(facts: VinFacts, stated: str | None, context: Context) -> VehiclePr
         "origin": {"country": origin.country, "basis": origin.basis, "confidence": origin.confidence},
         "classification": {
             "hts": what.hts,
-            "candidates": what.candidates,
+            "candidates": what.candidates if what.hts is None else (),
             "basis": "vin",
             "confidence": what.confidence,
         },
