@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from types import TracebackType
 
 from kafka import KafkaAdminClient, KafkaProducer
-from kafka.codec import has_lz4, has_zstd
 from kafka.errors import KafkaError
 
 from streams.connection import kafka_python_options
@@ -69,7 +68,7 @@ class Publisher:
                 **kafka_python_options(settings),
                 acks="all",
                 enable_idempotence=True,
-                compression_type="zstd" if has_zstd() else "lz4" if has_lz4() else "gzip",
+                compression_type="zstd",
                 linger_ms=20,
                 batch_size=262_144,
                 max_request_size=INPUT_MAX_BYTES + 4_096,
