@@ -42,7 +42,10 @@ def worker(environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory
     """A worker at work on the lot above, loaded by the command a dealer would use."""
     scratch = tmp_path_factory.mktemp("lot")
     lot = scratch / "lot.jsonl"
-    lot.write_text("".join(json.dumps({"dealer_id": DEALER, **vehicle}) + "\n" for vehicle in VEHICLES), "utf-8")
+    lot.write_text(
+        "".join(json.dumps({"dealer_id": DEALER, **vehicle}, ensure_ascii=False) + "\n" for vehicle in VEHICLES),
+        "utf-8",
+    )
     for command in (["topics", "apply", "--yes"], ["load", str(lot), "--kind", "vehicles"]):
         ran = subprocess.run(
             [LOTRISK, *command], env=environment, capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=60
