@@ -45,7 +45,7 @@ def register(app: typer.Typer) -> None:
         """
         from rich.console import Console
 
-        console = Console(highlight=False)
+        console = Console(highlight=False, emoji=False)
         # A closed terminal or a `kill` unwinds the stack like Ctrl-C, so that nothing is left behind.
         signal.signal(signal.SIGTERM, signal.default_int_handler)
         with ExitStack() as stack:
@@ -89,10 +89,7 @@ def _run(console: Console, stack: ExitStack, vehicles: int, parts: int, workers:
     _follow(console, settings, running, work)
     sums, examples = asyncio.run(_read(settings))
     show(console, sums)
-    from streams.cli.explain import explain_record
-
-    for example in examples:
-        explain_record(console, example)
+    _explain(console, settings, examples)
     _say(console, began, f"{summary.vehicles + summary.parts:,} records in, {sums.records:,} out")
     if keep:
         _stay(console, broker.bootstrap_servers)
@@ -181,6 +178,30 @@ async def _read(settings: Settings) -> tuple[LotSums, list[bytes]]:
             if document["origin"]["country"] == "CN" and duty and document["exposure"]:
                 examples.setdefault("a part", value)
     return sums, [examples[name] for name in sorted(examples)]
+
+
+def _explain(console: Console, settings: Settings, examples: list[bytes]) -> None:
+    """Open each example down to its duty components, from the record and the book it was rated under."""
+    import orjson
+
+    from schemas.part import Part
+    from schemas.vehicle import Vehicle
+    from streams import reference
+    from streams.cli._explain_part import explain_part, show_part
+    from streams.cli._explain_vehicle import explain_vin, show_vehicle
+    from streams.clock import clock_for
+    from streams.transport.books import Books
+
+    context = Books(reference.load(), clock_for(settings.as_of)).context()
+    for example in examples:
+        document = orjson.loads(example)
+        contract = Vehicle if "vin" in document else Part
+        stated = {name: document[name] for name in contract.model_fields if name in document}
+        stated.pop("dealer_id")
+        if contract is Vehicle:
+            show_vehicle(explain_vin(stated.pop("vin"), context, **stated), console)
+        else:
+            show_part(explain_part(stated.pop("part_number"), context, **stated), console)
 
 
 def _stay(console: Console, bootstrap_servers: str) -> None:
