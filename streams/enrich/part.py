@@ -102,6 +102,7 @@ def _profile(part: Part, found: FamilyFound, context: Context) -> PartProfile:
         warnings.append("hts_and_family_differ")
     if contradicts:
         warnings.append("claims_contradict_origin")
+    missing = [] if origin is not None else ["country_of_origin"]
     exposed = Exposure(None, ("part_family",), "L")
     if family is not None:
         exposed = exposure(
@@ -139,7 +140,7 @@ def _profile(part: Part, found: FamilyFound, context: Context) -> PartProfile:
         facts=facts,
         exposure=exposed,
         confidence=confidence,
-        missing_facts=exposed.missing_facts,
+        missing_facts=(*missing, *exposed.missing_facts),
         warnings=tuple(warnings),
         notes=tuple(notes),
         encoded=orjson.dumps(members)[1:-1].decode(),

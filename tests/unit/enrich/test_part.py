@@ -122,6 +122,7 @@ def test_rebuilt_and_used_parts_have_no_known_entry(kind: str) -> None:
     part = enriched(part_kind=kind)
     assert part["tariff"] == {"customs_value_usd": None, "importer_duty": {"landed": None, "replacement": None}}
     assert "entry_of_used_goods" in part["missing_facts"]
+    assert "country_of_origin" in enriched(part_kind=kind, country_of_origin=None)["missing_facts"]
     assert part["exposure"] is not None
 
 

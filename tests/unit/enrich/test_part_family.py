@@ -96,6 +96,7 @@ def test_a_brake_rotor_is_no_motor_rotor(description: str, family: str) -> None:
         ("RELAY-FUEL PUMP", "switch"),
         ("BELT-ALTERNATOR", "belt_hose"),
         ("SENSOR, AIRBAG", "sensor_other"),
+        ("BULB - STOP LAMP", "bulb"),
         ("MODULE, BLOWER MOTOR CONTROL", "control_module"),
     ],
 )
