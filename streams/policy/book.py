@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from typing import NamedTuple
 
 from streams.policy.view import View
 from streams.reference.trade import TradeReference
 from streams.reference.trade_checks import check_measures
-from streams.reference.trade_records import MeasureRecord
+from streams.reference.trade_records import MeasureRecord, Status
 
 _ONE_DAY = timedelta(days=1)
 _MAX_VIEWS = 128
@@ -55,6 +55,21 @@ class Book:
     recorded: tuple[date, ...] = field(repr=False)
     _views: dict[date | None, View] = field(default_factory=dict, repr=False)
     _latest: View | None = field(default=None, repr=False)
+    _supposed: dict[str, Book] = field(default_factory=dict, repr=False)
+
+    def supposing(self, measure_id: str) -> Book:
+        """This book with one measure that is not law taken as in force from the book's day: for the view of threats."""
+        found = self._supposed.get(measure_id)
+        if found is None:
+            changed = {"status": Status.IN_FORCE, "effective_from": self.day, "effective_to": None, "recorded_at": None,
+                       "withdrawn_at": None}  # fmt: skip
+            versions = tuple(
+                record.model_copy(update=changed) if record.id == measure_id else record for record in self.versions
+            )
+            found = self._supposed[measure_id] = replace(
+                self, versions=versions, measures=known_measures(versions, None), _views={}, _latest=None, _supposed={}
+            )
+        return found
 
     def view(self, known_at: date | None = None) -> View:
         """The measures as they were known at the end of a day; days between two publications share one view."""

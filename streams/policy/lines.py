@@ -94,6 +94,11 @@ class LineIndex:
             found = self._matches[digits] = self._match(digits)
         return found
 
+    def name(self, digits: str) -> str | None:
+        """The plain name of the row that covers a number."""
+        row = self._row(digits)
+        return None if row is None else self._rows[row].name
+
     def _match(self, digits: str) -> LineMatch:
         below = [stem for stem in self._stems if len(stem) > len(digits) and stem.startswith(digits)]
         rated = [number for number in (digits, *below) if self._row(number) is not None]

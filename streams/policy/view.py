@@ -151,6 +151,10 @@ class View:
             plan = self._plans[key] = Plan(self, self._lines.match(line_digits(line)), origin)
         return plan
 
+    def line_name(self, digits: str) -> str | None:
+        """The plain name of the line that a number belongs to, if the book holds it."""
+        return self._lines.name(digits)
+
     def regime(self, day: date) -> Regime:
         """The stacking table on a day."""
         return self._regimes[max(bisect_right(self._rule_days, day) - 1, 0)]

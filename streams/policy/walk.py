@@ -171,6 +171,7 @@ class _Walk:
             else:
                 if duty.bit in why:
                     not_applied.append(NotApplied(record.id, record.authority, duty.heading, *why[duty.bit]))
+        charges.sort(key=lambda charge: not charge.record.authority.startswith("column_1"))
         outcome = Outcome(total, tuple(charges), tuple(at_zero), tuple(not_applied))
         return Answer(outcome, outcome, outcome, ())
 

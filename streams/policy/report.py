@@ -1,0 +1,110 @@
+"""An estimate as a JSON document: decimal strings for dollars, numbers for percent, words for what is not known."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from streams.policy.book import Book
+from streams.policy.duty import Component, DutyEstimate, rates
+from streams.policy.shipment import Shipment, typed_line
+
+Json = dict[str, object]
+
+
+def dollars(cents: int | None) -> str | None:
+    """Cents as a decimal string with two decimals."""
+    return None if cents is None else f"{cents // 100}.{cents % 100:02d}"
+
+
+def estimate_document(book: Book, shipment: Shipment, found: DutyEstimate) -> Json:
+    """What `lotrisk estimate --json` prints for one shipment."""
+    low, central, high = found.low, found.central, found.high
+    shown = central or low
+    return {
+        "hts": typed_line(shipment),
+        "origin": shipment.origin,
+        "entry_date": shipment.entry_date.isoformat(),
+        "value": dollars(shipment.value_cents),
+        "status": status(found),
+        "total_rate_percent": None if central is None else float(central.total_rate_percent),
+        "total_rate_percent_low": None if low is None else float(low.total_rate_percent),
+        "total_rate_percent_high": None if high is None else float(high.total_rate_percent),
+        "total_duty": None if central is None else dollars(central.total_cents),
+        "total_duty_low": None if low is None else dollars(low.total_cents),
+        "total_duty_high": None if high is None else dollars(high.total_cents),
+        "components": [component_document(component) for component in (central.components if central else ())],
+        "components_low": [component_document(one) for one in (shown.components if shown and not central else ())],
+        "reported_at_zero": [
+            {"measure": component.measure, "heading": component.heading} for component in found.rates.at_zero
+        ],
+        "not_applied": [
+            {
+                "measure": item.measure,
+                "authority": item.authority,
+                "heading": item.heading,
+                "rule": item.rule,
+                "reason": item.reason,
+            }
+            for item in found.not_applied
+        ],
+        "missing_facts": list(found.missing_facts),
+        "prohibited_by": list(found.rates.prohibited),
+        "changes_on": None if found.changes_on is None else found.changes_on.isoformat(),
+        "warnings": warnings(book, shipment, found),
+        "book": str(book.number),
+        "verified": book.trade.verified.isoformat(),
+    }
+
+
+def component_document(component: Component) -> Json:
+    """One component; `refundable` marks duty that was held void and goes back to the importer of record."""
+    return {
+        "measure": component.measure,
+        "authority": component.authority,
+        "heading": component.heading,
+        "rate_type": component.rate_type,
+        "rate_percent": float(component.rate_percent),
+        "amount": dollars(component.amount_cents),
+        "refundable": component.refundable,
+    }
+
+
+def status(found: DutyEstimate) -> str:
+    """`estimated`, `indeterminate`, `line not in the book`, or `not importable`."""
+    if found.rates.prohibited:
+        return "not importable"
+    if not found.rates.in_book:
+        return "line not in the book"
+    return "indeterminate" if found.central is None else "estimated"
+
+
+def warnings(book: Book, shipment: Shipment, found: DutyEstimate) -> list[str]:
+    """What the reader should know and could overlook: void duty, a day past the last check, claims without effect."""
+    notes = []
+    if not found.rates.in_book:
+        notes.append(
+            f"line not in the book: {typed_line(shipment)}; the range rests on the column-1 rates of its chapter"
+            if found.low is not None
+            else f"line not in the book: {typed_line(shipment)}; nothing can be said of its chapter"
+        )
+    if found.rates.prohibited:
+        notes.append(f"not importable: {', '.join(found.rates.prohibited)}")
+    shown = found.central or found.low
+    if shown is not None and any(component.refundable for component in shown.components):
+        notes.append(
+            "void: IEEPA duty was held unlawful; it may be refunded to the importer of record, not to a dealer"
+        )
+    if shipment.entry_date > book.trade.verified:
+        notes.append(f"the book was last verified on {book.trade.verified}; later changes are not in it")
+    notes.extend(_idle_claims(book, shipment, found))
+    return notes
+
+
+def _idle_claims(book: Book, shipment: Shipment, found: DutyEstimate) -> list[str]:
+    notes = []
+    for claim in sorted(shipment.facts.claims):
+        without = replace(shipment.facts, claims=shipment.facts.claims - {claim})
+        other = rates(book, shipment.line, shipment.origin, shipment.entry_date, without, shipment.known_at)
+        if other.signature == found.rates.signature:
+            notes.append(f"claim {claim} changes nothing on this line, origin and day")
+    return notes
