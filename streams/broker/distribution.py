@@ -7,6 +7,8 @@ import hashlib
 import os
 import shutil
 import tempfile
+import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -162,7 +164,6 @@ def _keep(old: Path, new: Path, jar: LockedJar) -> bool:
 
 
 def _download(jars: list[LockedJar], into: Path, repository: Path, home: Path, console: Console) -> None:
-    import requests
     from jgo.maven import MavenContext, PythonResolver
 
     columns = (
@@ -172,6 +173,7 @@ def _download(jars: list[LockedJar], into: Path, repository: Path, home: Path, c
         DownloadColumn(),
         TransferSpeedColumn(),
     )
+    over = threading.Event()
     with Progress(*columns, console=console) as progress:
         task = progress.add_task(
             f"Fetching Apache Kafka {KAFKA_VERSION} ({len(jars)} jars)", total=sum(jar.size for jar in jars)
@@ -184,6 +186,8 @@ def _download(jars: list[LockedJar], into: Path, repository: Path, home: Path, c
             def count(_name: str, _total: int) -> Iterator[Callable[[int], None]]:
                 def advance(received: int) -> None:
                     nonlocal counted
+                    if over.is_set():
+                        raise DistributionUnavailableError("interrupted")
                     counted += received
                     progress.advance(task, received)
 
@@ -207,10 +211,13 @@ def _download(jars: list[LockedJar], into: Path, repository: Path, home: Path, c
 
         def fetch_patiently(jar: LockedJar) -> None:
             for attempt in range(_ATTEMPTS):
+                began = time.monotonic()
                 try:
                     return fetch(jar, attempt)
-                except (requests.RequestException, RuntimeError, OSError, DistributionUnavailableError) as failure:
-                    if attempt == _ATTEMPTS - 1:
+                except (RuntimeError, OSError, DistributionUnavailableError) as failure:
+                    # Where nobody answered in all that time, more tries would only make the wait longer.
+                    hopeless = over.is_set() or time.monotonic() - began >= _TIMEOUT_SECONDS
+                    if hopeless or attempt == _ATTEMPTS - 1:
                         raise _unavailable(jar, home, failure) from failure
 
         with ThreadPoolExecutor(_DOWNLOADS_AT_ONCE) as pool:
@@ -219,6 +226,7 @@ def _download(jars: list[LockedJar], into: Path, repository: Path, home: Path, c
                 for future in futures:
                     future.result()
             except BaseException:
+                over.set()
                 pool.shutdown(wait=False, cancel_futures=True)
                 raise
 

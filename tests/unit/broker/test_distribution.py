@@ -8,9 +8,11 @@ import http.server
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -235,3 +237,29 @@ def test_the_cache_is_where_the_variable_says(monkeypatch: pytest.MonkeyPatch) -
     assert distribution.cache_directory() == Path.home() / "elsewhere" / distribution.KAFKA_VERSION
     monkeypatch.delenv(distribution.CACHE_VARIABLE)
     assert distribution.cache_directory() == Path.home() / ".cache" / "lotrisk" / "kafka" / distribution.KAFKA_VERSION
+
+
+def test_an_interrupt_ends_the_fetch_at_once(repository: Repository, tmp_path: Path) -> None:
+    """The downloads that run give up too, so Ctrl-C needn't wait for a slow mirror."""
+    held = threading.Event()
+
+    def trickle(body: bytes) -> bytes:
+        held.wait(60)
+        return body
+
+    repository.spoil = {jar.file_name: trickle for jar in distribution.locked_jars()}
+    code = (
+        "from pathlib import Path; from streams.broker import distribution;"
+        f"distribution.LOCK_FILE = Path({str(distribution.LOCK_FILE)!r});"
+        "distribution.ensure()"
+    )
+    with subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE) as process:
+        deadline = time.monotonic() + 30
+        while len(repository.asked) < len(CONTENT) and time.monotonic() < deadline:
+            time.sleep(0.01)
+        process.send_signal(signal.SIGINT)
+        held.set()
+        _, errors = process.communicate(timeout=30)
+    assert b"KeyboardInterrupt" in errors
+    assert distribution.find() is None
+    assert not list(distribution.cache_directory().glob("fetching-*"))
