@@ -119,7 +119,7 @@ class View:
                 (record, spans)
                 for record in records
                 if record.kind in (Kind.DUTY, Kind.PROHIBITION, Kind.NOTICE)
-                for spans in [_spans(record, known_at, trade.last_day)]
+                for spans in [spans_of(record, known_at, trade.last_day)]
                 if spans
             )
         )
@@ -325,7 +325,8 @@ def _known(recorded: date | None, known_at: date | None) -> bool:
     return known_at is None or recorded is None or recorded <= known_at
 
 
-def _spans(record: MeasureRecord, known_at: date | None, last_day: date) -> tuple[Span, ...]:
+def spans_of(record: MeasureRecord, known_at: date | None, last_day: date) -> tuple[Span, ...]:
+    """The days on which a measure is law, by rate, as known at the end of a day; none for what never was."""
     if record.status not in APPLIES or record.effective_from is None:
         return ()
     last = last_day
