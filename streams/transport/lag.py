@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from kafka import KafkaAdminClient, TopicPartition
 from kafka.admin import OffsetSpec
-from kafka.errors import GroupIdNotFoundError
+from kafka.errors import (
+    CoordinatorLoadInProgressError,
+    CoordinatorNotAvailableError,
+    GroupIdNotFoundError,
+    NotCoordinatorError,
+)
+from kafka.structs import OffsetAndMetadata
 
 from streams.connection import kafka_python_options
 from streams.settings import Settings
+
+COORDINATOR_SECONDS = 15.0
+"""How long the group's coordinator is waited for: a new cluster makes its offsets topic at the first question."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +57,7 @@ def group_lag(settings: Settings, topics: Sequence[str]) -> list[PartitionLag]:
             return []
         beginnings = admin.list_partition_offsets(dict.fromkeys(wanted, OffsetSpec.EARLIEST))
         ends = admin.list_partition_offsets(dict.fromkeys(wanted, OffsetSpec.LATEST))
-        try:
-            committed = admin.list_group_offsets({settings.group: wanted})[settings.group]
-        except GroupIdNotFoundError:
-            committed = {}
+        committed = _committed(admin, settings.group, wanted)
     finally:
         admin.close()
     lags = []
@@ -59,3 +66,21 @@ def group_lag(settings: Settings, topics: Sequence[str]) -> list[PartitionLag]:
         offset = known.offset if known is not None and known.offset >= 0 else None
         lags.append(PartitionLag(tp.topic, tp.partition, offset, beginnings[tp].offset, ends[tp].offset))
     return lags
+
+
+def _committed(
+    admin: KafkaAdminClient, group: str, wanted: list[TopicPartition]
+) -> Mapping[TopicPartition, OffsetAndMetadata]:
+    """Committed offsets; a group that nobody has joined has none, and a coordinator that moves is waited for."""
+    deadline = time.monotonic() + COORDINATOR_SECONDS
+    while True:
+        try:
+            found: Mapping[TopicPartition, OffsetAndMetadata] = admin.list_group_offsets({group: wanted})[group]
+        except GroupIdNotFoundError:
+            return {}
+        except (CoordinatorNotAvailableError, CoordinatorLoadInProgressError, NotCoordinatorError):
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.1)
+        else:
+            return found
