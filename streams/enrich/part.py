@@ -17,7 +17,7 @@ from streams.enrich.exposure import Exposure, exposure, weakest
 from streams.enrich.outcome import Enriched, Outcome, Rejected, Removed
 from streams.enrich.part_family import FamilyFound, FamilyRules, candidate_lines, import_line
 from streams.enrich.record import read_record, splice
-from streams.enrich.risk import Flag, Stock, origin_unknown, stockout_before_supply
+from streams.enrich.risk import MOST_CENTS, Flag, Stock, origin_unknown, stockout_before_supply
 from streams.enrich.tariff import Cents, Goods, Rated, View, cents, rate_goods, usd
 from streams.policy.facts import NO_FACTS, Claim, Facts, contradiction
 
@@ -222,7 +222,7 @@ def part_flags(part: Part, what: PartProfile, context: Context) -> list[Flag]:
 
 
 def _priced(view: View | None, amount: Cents | None, quantity: float | None) -> tuple[str, str]:
-    """A view and its total times the quantity, as JSON."""
+    """A view and its total times the quantity, as JSON; a product that no contract holds is a typing error, and null."""
     if view is None:
         return ("null", "null")
     if amount is None:
@@ -231,8 +231,8 @@ def _priced(view: View | None, amount: Cents | None, quantity: float | None) -> 
     shown = view.rates.fill(found, view.first, view.last)
     if quantity is None:
         return (shown, "null")
-    low, central, high = found[:3]
-    return (shown, _dollars((int(low * quantity + 0.5), int(central * quantity + 0.5), int(high * quantity + 0.5))))
+    low, central, high = (int(total * quantity + 0.5) for total in found[:3])
+    return (shown, _dollars((low, central, high)) if high <= MOST_CENTS else "null")
 
 
 def _dollars(value: Cents) -> str:

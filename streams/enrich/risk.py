@@ -20,6 +20,8 @@ Flag = dict[str, str]
 """As `schemas.flag.Flag`, fields without a value left out."""
 
 _WEEKS_A_YEAR: Final = 52
+MOST_CENTS: Final = 10**14 - 1
+"""The largest amount a contract holds: `schemas.fields.SignedUsd`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +75,9 @@ def stockout_before_supply(
     flag = _flag(rule, why, weakest((rule.confidence, sureness)), since)
     if stock.demand_12m is not None and stock.cost_cents is not None:
         pieces = (rule.weeks_of_cover_below - cover) * stock.demand_12m / _WEEKS_A_YEAR
-        flag["dollars_at_stake"] = usd(round(pieces * stock.cost_cents))
+        at_stake = round(pieces * stock.cost_cents)
+        if at_stake <= MOST_CENTS:
+            flag["dollars_at_stake"] = usd(at_stake)
     if since is not None:
         flag["act_by"] = (since + timedelta(weeks=cover)).date().isoformat()
     return flag
