@@ -222,7 +222,7 @@ def part_flags(part: Part, what: PartProfile, context: Context) -> list[Flag]:
 
 
 def _priced(view: View | None, amount: Cents | None, quantity: float | None) -> tuple[str, str]:
-    """A view and its total times the quantity, as JSON; a product that no contract holds is a typing error, and null."""
+    """A view and its total times the quantity, as JSON; null where the product is too large for the contract."""
     if view is None:
         return ("null", "null")
     if amount is None:
