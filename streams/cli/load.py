@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from streams.settings import Settings
 
 
+_NOTES_SHOWN = 20
+"""Notes on one field that are printed; the rest are counted. Bad lines are all printed."""
+
+
 def register(app: typer.Typer) -> None:
     """Add the command."""
     app.command("load")(load)
@@ -51,6 +55,7 @@ def load(
     are listed by line and field, and the exit code is 1 if there were any.
     """
     import time
+    from collections import Counter
 
     from rich.console import Console
 
@@ -67,8 +72,13 @@ def load(
     errors = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
     name = "standard input" if file == "-" else file
 
+    notes: Counter[str] = Counter()
+
     def report(problem: Problem) -> None:
-        errors.print(f"{name}: {'' if problem.fatal else 'note: '}{problem}")
+        if not problem.fatal:
+            notes[problem.field] += 1
+        if problem.fatal or notes[problem.field] <= _NOTES_SHOWN:
+            errors.print(f"{name}: {'' if problem.fatal else 'note: '}{problem}")
 
     began = time.monotonic()
     try:
@@ -77,6 +87,9 @@ def load(
             if feed.encoding != "utf-8":
                 errors.print(f"{name}: not UTF-8; read as Windows {feed.encoding}")
             kinds = (feed.header.kind,) if feed.header else (kind,) if kind else tuple(Kind)
+            if feed.header is None and (dealer or updated_at):
+                errors.print(f"{name}: JSON Lines are published as they are; --dealer and --updated-at are for CSV")
+                raise typer.Exit(2)
             if not dry_run:
                 check_topics(settings, kinds)
             records: Iterable[FeedRecord]
@@ -98,6 +111,9 @@ def load(
     except (FeedError, PublishError, SnapshotRefusedError) as error:
         errors.print(f"{name}: {error}")
         raise typer.Exit(1) from error
+    for field, count in sorted(notes.items()):
+        if count > _NOTES_SHOWN:
+            errors.print(f"{name}: {count - _NOTES_SHOWN:,} more notes on {field}")
     _summary(tally, time.monotonic() - began, dry_run)
     if tally.bad:
         raise typer.Exit(1)

@@ -23,7 +23,6 @@ class Tally:
     removed: int = 0
     published: dict[Kind, int] = field(default_factory=dict)
     deletions: int = 0
-    bytes: int = 0
 
     def count(self, record: FeedRecord) -> None:
         """Count a record that was handed to Kafka."""
@@ -33,7 +32,6 @@ class Tally:
             self.deletions += 1
         else:
             self.published[record.kind] = self.published.get(record.kind, 0) + 1
-            self.bytes += len(record.value)
 
 
 def passing(items: Iterable[FeedRecord | Problem], tally: Tally, report: Report) -> Iterator[FeedRecord]:

@@ -16,7 +16,7 @@ from streams.feeds.kind import Kind
 from streams.feeds.records import Problem
 
 _DELIMITERS = (",", "\t", "|", ";")
-csv.field_size_limit(16 * 1024 * 1024)
+csv.field_size_limit(16 * 1024 * 1024)  # photo lists and descriptions outgrow Python's default of 128 KiB
 
 
 class FeedError(ValueError):
@@ -185,7 +185,7 @@ def header_of(text: str, kind: Kind | None = None) -> Header:
     Raises:
         FeedError: an empty file, or a first line that names no columns lotrisk knows.
     """
-    first = text.split("\n", 1)[0].rstrip("\r")
+    first = re.split(r"\r\n|\r|\n", text, maxsplit=1)[0]
     if not first.strip():
         raise FeedError("the first line is empty; it must name the columns")
     return read_header(first, kind)

@@ -1,8 +1,8 @@
 """VIN patterns of the lot's models, found among the VINs `ultravin.generate` makes.
 
 `python -m streams.feeds.lot.vin_patterns` writes `streams/reference/lot_data/vin_patterns.csv` anew: for each model and
-year up to four patterns whose VINs decode without an error to that model, country and powertrain. It takes a few
-minutes, so the result is kept as data; a test decodes all of it again.
+year up to four patterns whose VINs decode without an error to that model, country and powertrain: cars, vans and light
+trucks with a known fuel. It takes a few minutes, so the result is kept as data; a test decodes all of it again.
 """
 
 from __future__ import annotations
@@ -30,6 +30,8 @@ _VALUES = {str(digit): digit for digit in range(10)} | {
     for value, letter in enumerate(letters, start=first)
 }
 _POWERTRAINS = (("BEV", "BEV"), ("PHEV", "PHEV"), ("FCEV", "FCEV"), ("Mild", "MHEV"), ("Strong", "HEV"), ("HEV", "HEV"))
+_TYPES = ("PASSENGER CAR", "MULTIPURPOSE PASSENGER VEHICLE (MPV)", "TRUCK")
+_HEAVY = ("Class 4", "Class 5", "Class 6", "Class 7", "Class 8")
 _COUNTRIES = {
     "UNITED STATES (USA)": "US", "CANADA": "CA", "MEXICO": "MX", "JAPAN": "JP", "SOUTH KOREA": "KR", "CHINA": "CN",
     "GERMANY": "DE", "UNITED KINGDOM (UK)": "GB", "ENGLAND": "GB", "SLOVAKIA": "SK", "HUNGARY": "HU", "ITALY": "IT",
@@ -81,6 +83,9 @@ def _found(models: list[LotModel], year: int, decoded: Mapping[str, object]) -> 
     country = _COUNTRIES.get(_text(attributes.get("Plant Country")) or "")
     powertrain = powertrain_of(_text(attributes.get("Electrification Level")) or "")
     fuel = _text(attributes.get("Fuel Type - Primary"))
+    rating = _text(attributes.get("Gross Vehicle Weight Rating From")) or ""
+    if _text(attributes.get("Vehicle Type")) not in _TYPES or rating.startswith(_HEAVY) or fuel is None:
+        return None
     for model in models:
         if (
             attributes.get("Model") == model.decoded

@@ -128,6 +128,27 @@ def test_a_dry_run_turns_a_csv_into_canonical_json_lines(tmp_path: Path) -> None
     ]
 
 
+def test_bad_lines_are_all_listed_and_notes_of_one_kind_only_at_first() -> None:
+    rows = "".join(f"{VIN},Excellent,\n" for _ in range(30)) + "".join(f"{VIN},New,x\n" for _ in range(30))
+    result = run("-", "--dealer", "a", standard_input=f"VIN,Condition,MSRP\n{rows}".encode())
+    assert result.exit_code == 1
+    assert result.stderr.count("note: line") == 20 + 20
+    assert "10 more notes on stock_class" in result.stderr
+    assert "9 more notes on vin" in result.stderr
+    assert result.stderr.count("msrp_usd: 'x' is not a price") == 30
+
+
+def test_options_that_would_change_a_record_are_refused_for_json_lines() -> None:
+    line = b'{"dealer_id":"a","part_number":"1"}\n'
+    assert run("-", standard_input=line).exit_code == 0
+    assert run("-", "--dealer", "b", standard_input=line).exit_code == 2
+
+
+def test_lines_that_end_in_carriage_returns_alone_are_read() -> None:
+    result = run("-", "--dealer", "a", standard_input=f"VIN,Type\r{VIN},N\r{OTHER},U\r".encode())
+    assert len(result.stdout.splitlines()) == 2
+
+
 def test_what_a_dry_run_prints_loads_as_it_is() -> None:
     first = run("-", "--dealer", "a", standard_input=f"VIN,Type\n{VIN},N\n".encode())
     assert run("-", standard_input=first.stdout_bytes).stdout_bytes == first.stdout_bytes

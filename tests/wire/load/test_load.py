@@ -16,6 +16,7 @@ from typer.testing import CliRunner, Result
 
 from streams.cli import load as command
 from streams.feeds import publish
+from streams.feeds.lot.write import LotRequest, write_lot
 from streams.settings import Settings
 from streams.topics import INPUT_MAX_BYTES, PARTS, VEHICLES, Topic
 from tests.wire import kafka_io
@@ -237,6 +238,14 @@ def test_a_dry_run_of_a_snapshot_shows_the_removals_as_lines_that_load_again(
     assert json.loads(shown.stdout.splitlines()[1]) == {"dealer_id": "east", "vin": VINS[1], "deleted": True}
     assert load("-", standard_input=shown.stdout_bytes).exit_code == 0
     assert tombstones(topics) == [f"east:{VINS[1]}".encode()]
+
+
+def test_a_made_up_lot_arrives_whole(topics: Settings, load: Load, tmp_path: Path) -> None:
+    path = tmp_path / "lot.jsonl.gz"
+    write_lot(path, LotRequest(vehicles=1_500, parts=700))
+    assert load(path).exit_code == 0
+    assert (len(standing(topics, VEHICLES)), len(standing(topics, PARTS))) == (1_500, 700)
+    assert {record.partition for record in kafka_io.read_all(topics, VEHICLES)} == set(range(topics.partitions))
 
 
 def test_a_missing_topic_says_how_to_make_it(settings: Settings, load: Load, tmp_path: Path) -> None:
