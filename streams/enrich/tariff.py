@@ -27,7 +27,7 @@ _RATE_STEP: Final = 1_000_000
 _HALF: Final = 50 * _RATE_STEP
 _WHOLE: Final = 100 * _RATE_STEP
 
-BEFORE_BOOK: Final = "entry_date_within_book"
+OUTSIDE_BOOK: Final = "entry_date_within_book"
 """The fact that is missing where the goods entered on a day the book doesn't cover."""
 
 Cents = tuple[int, int, int]
@@ -100,12 +100,8 @@ class ViewRates:
 
     def fill(self, found: list[int], first: date, last: date) -> str:
         """The view as JSON, with amounts that `amounts` gave."""
-        return self.template % (
-            *[usd(amount) for amount in found[:3]],
-            first,
-            last,
-            *[usd(amount) for amount in found[3:]],
-        )
+        low, central, high, *parts = map(usd, found)
+        return self.template % (low, central, high, first, last, *parts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,8 +145,9 @@ class Rated:
 class Schedule:
     """The rates of goods over time, as far back as asked for, and the views they make. Grows as it is asked."""
 
-    def __init__(self, segments: Sequence[Segment], *, of_value: bool = True) -> None:
+    def __init__(self, segments: Sequence[Segment], until: date = date.max, *, of_value: bool = True) -> None:
         self._segments = segments
+        self._until = until
         self._starts = [segment.first for segment in segments]
         self._of_value = of_value
         self._views: dict[tuple[int, int, int], ViewRates | None] = {}
@@ -167,6 +164,8 @@ class Schedule:
 
     def view(self, first: date, last: date) -> ViewRates | None:
         """The view over entry dates from `first` to `last`, inclusive; None where the book has no answer."""
+        if last > self._until:
+            return None
         starts = self._starts
         here = bisect_right(starts, first) - 1
         there = bisect_right(starts, last, here if here > 0 else 0) - 1
@@ -183,8 +182,8 @@ class Schedule:
     def missing_facts(self, first: date, last: date) -> tuple[str, ...]:
         """What would narrow, or give, the view over these dates."""
         here, there = (bisect_right(self._starts, day) - 1 for day in (first, last))
-        if here < 0:
-            return (BEFORE_BOOK,)
+        if here < 0 or last > self._until:
+            return (OUTSIDE_BOOK,)
         return tuple(
             dict.fromkeys(fact for segment in self._segments[here : there + 1] for fact in segment.missing_facts)
         )
@@ -232,9 +231,10 @@ def _template(rate_percent: tuple[float, float, float] | None, measures: Iterabl
 
 def usd(cents: int) -> str:
     """Cents as a decimal string of dollars."""
-    if cents < 0:
-        return "-" + usd(-cents)
-    return f"{cents // 100}.{cents % 100:02d}"
+    if cents > 99:
+        digits = str(cents)
+        return digits[:-2] + "." + digits[-2:]
+    return f"0.{cents:02d}" if cents >= 0 else "-" + usd(-cents)
 
 
 def cents(dollars: str) -> int:
@@ -256,7 +256,7 @@ def schedule(lines: tuple[str, ...], origin: str, facts: tuple[Facts, ...], firs
     earliest = context.book.trade.first_day
     if not isinstance(found, Schedule) or (first < found.first and found.first > earliest):
         start = max(date(min(first.year, context.book.day.year), 1, 1), earliest)
-        found = Schedule(_segments(lines, origin, facts, start, context))
+        found = Schedule(_segments(lines, origin, facts, start, context), context.book.trade.last_day)
         memo.keep(key, found)
     return found
 

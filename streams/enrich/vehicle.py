@@ -7,6 +7,7 @@ kept, already encoded.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from decimal import Decimal
@@ -247,17 +248,32 @@ def value_shares(origin: str | None, day: date, context: Context) -> Shares:
     memo = context.memo("value_shares")
     found = memo.get(origin)
     if found is None:
-        rows = [row for row in context.reference.vehicles.customs_value if row.origin in (origin, None)]
-        found = memo.keep(origin, sorted(rows, key=lambda row: row.origin is None))
-    for row in found:  # type: ignore[attr-defined]  # this memo holds lists of rows
-        assert isinstance(row, CustomsValueShare)
-        if (row.first is None or row.first <= day) and (row.last is None or day <= row.last):
-            return (_ten_thousandths(row.low), _ten_thousandths(row.central), _ten_thousandths(row.high))
+        found = memo.keep(origin, _dated_shares(origin, context.reference.vehicles.customs_value))
+    assert isinstance(found, _DatedShares)
+    for first, last, shares in found.spans:
+        if first <= day <= last:
+            return shares
     raise AssertionError("customs_value.csv has a row for every origin and day")
 
 
-def _ten_thousandths(share: Decimal) -> int:
-    return int(share * _SHARE_STEP)
+@dataclass(frozen=True, slots=True)
+class _DatedShares:
+    spans: tuple[tuple[date, date, Shares], ...]
+
+
+def _dated_shares(origin: str | None, rows: Iterable[CustomsValueShare]) -> _DatedShares:
+    """The rows of the origin before those of any origin."""
+    own = sorted((row for row in rows if row.origin in (origin, None)), key=lambda row: row.origin is None)
+    return _DatedShares(
+        tuple(
+            (
+                row.first or date.min,
+                row.last or date.max,
+                (int(row.low * _SHARE_STEP), int(row.central * _SHARE_STEP), int(row.high * _SHARE_STEP)),
+            )
+            for row in own
+        )
+    )
 
 
 def entry_dates(record: Vehicle, context: Context) -> tuple[date, date] | None:
@@ -357,10 +373,17 @@ def _us_built(context: Context, first: date) -> Schedule:
 
 def _tariff_json(duty: VehicleTariff) -> str:
     value = "null" if duty.value is None else '["{}","{}","{}"]'.format(*map(usd, duty.value))
-    return (
-        f',"tariff":{{"customs_value_usd":{value},"importer_duty":{{"landed":{_view_json(duty.landed)},'
-        f'"replacement":{_view_json(duty.replacement)}}}}}'
-    )
+    landed, replacement = duty.landed, duty.replacement
+    if landed and replacement and landed[3] and landed[0] is replacement[0] and landed[3] == replacement[3]:
+        rates = landed[0]
+        amounts = rates.amounts(landed[3])
+        views = (
+            f'"landed":{rates.fill(amounts, landed[1], landed[2])},'
+            f'"replacement":{rates.fill(amounts, replacement[1], replacement[2])}'
+        )
+    else:
+        views = f'"landed":{_view_json(landed)},"replacement":{_view_json(replacement)}'
+    return f',"tariff":{{"customs_value_usd":{value},"importer_duty":{{{views}}}}}'
 
 
 def _view_json(view: tuple[ViewRates, date, date, Cents | None] | None) -> str:
