@@ -26,7 +26,8 @@ class SupervisedProcess:
     """At most one running child process, which is gone soon after this process is, however this one ends.
 
     `scratch` is removed when the supervisor ends. With `grace_seconds` above 0 an orphaned child gets that long between
-    SIGTERM and SIGKILL. The file descriptor `hold` (of a locked file) stays open until the supervisor ends. Not for use by several threads at once.
+    SIGTERM and SIGKILL. The file descriptor `hold` (of a locked file) stays open
+    until the supervisor ends. Not for use by several threads at once.
     """
 
     def __init__(self, *, scratch: Path | None = None, grace_seconds: float = 0.0, hold: int | None = None) -> None:
