@@ -175,7 +175,7 @@ def _powertrain(facts: VinFacts, vehicles: VehicleReference, found: _Findings) -
     if known is not None:
         found.why.append(f"powertrain {known.powertrain}: all that {known.make} builds")
         return known.powertrain, known.confidence
-    first = vehicles.ignitions.get(fuel or "")
+    first = vehicles.fuels.get(fuel or "")
     if first == "hydrogen":
         found.why.append(f"powertrain FCEV: vPIC fuel is {fuel}")
         return "FCEV", "M"
@@ -187,15 +187,15 @@ def _powertrain(facts: VinFacts, vehicles: VehicleReference, found: _Findings) -
         found.why.append(f"powertrain unknown: vPIC fuels are Electric and {second}, without an electrification level")
         return "unknown", "L"
     if first in ("petrol", "diesel"):
-        if vehicles.ignitions.get(second or "") == "electric":
+        if vehicles.fuels.get(second or "") == "electric":
             found.missing.append("electrification_level")
             found.why.append(f"powertrain HEV: vPIC fuels are {fuel} and Electric, without an electrification level")
             return "HEV", "L"
         found.why.append(f"powertrain ICE: vPIC fuel is {fuel}, no electrification level")
         return "ICE", "M"
     if facts.displacement_cc is not None:
-        found.missing.append("fuel")
-        found.why.append("powertrain ICE: an engine, no electrification level, no fuel")
+        found.missing.append("electrification_level")
+        found.why.append("powertrain ICE: vPIC names an engine, neither electrification level nor fuel")
         return "ICE", "L"
     found.missing.append("powertrain")
     found.why.append("powertrain unknown: vPIC names neither fuel, engine nor electrification level")
@@ -294,11 +294,13 @@ def _weight(facts: VinFacts, vehicles: VehicleReference) -> str | None:
 
 def _ignition(facts: VinFacts, vehicles: VehicleReference) -> Literal["petrol", "diesel"] | None:
     for fuel in (facts.fuel, facts.fuel_secondary):
-        ignition = vehicles.ignitions.get(fuel or "")
+        ignition = vehicles.fuels.get(fuel or "")
         if ignition == "petrol":
             return "petrol"
         if ignition == "diesel":
             return "diesel"
+    if facts.fuel is None:
+        return next((row.ignition for row in vehicles.ignitions if row.fits(facts)), None)
     return None
 
 

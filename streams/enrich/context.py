@@ -40,19 +40,33 @@ class Memo(dict[K, V], Generic[K, V]):
 class Context:
     """Reference data and book, and one `Memo` for each function that keeps its results.
 
-    A context belongs to one book: a new book is a new context. It has no clock; the day in force is `book.day`.
+    A context belongs to one book. It has no clock; the day in force is `book.day`.
     """
 
-    __slots__ = ("_memos", "book", "reference")
+    __slots__ = ("_lasting", "_memos", "book", "reference")
 
     def __init__(self, reference: Reference, book: Book) -> None:
         self.reference = reference
         self.book = book
         self._memos: dict[str, Memo[Hashable, object]] = {}
+        self._lasting: dict[str, Memo[Hashable, object]] = {}
+
+    def under(self, book: Book) -> Context:
+        """A context of the same reference data under another book, with what doesn't depend on the book kept."""
+        context = Context(self.reference, book)
+        context._lasting = self._lasting
+        return context
 
     def memo(self, name: str) -> Memo[Hashable, object]:
-        """The memory called `name`, made at the first call."""
+        """The memory called `name` of what follows from reference data and book, made at the first call."""
         found = self._memos.get(name)
         if found is None:
             found = self._memos[name] = Memo()
+        return found
+
+    def lasting(self, name: str) -> Memo[Hashable, object]:
+        """The memory called `name` of what follows from the reference data alone."""
+        found = self._lasting.get(name)
+        if found is None:
+            found = self._lasting[name] = Memo()
         return found

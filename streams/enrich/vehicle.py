@@ -122,9 +122,8 @@ def vehicle_profile(vin: str, stated: str | None, context: Context) -> VehiclePr
 
 
 def _profile(facts: VinFacts, stated: str | None, context: Context) -> VehicleProfile:
-    vehicles = context.reference.vehicles
-    origin = vehicle_origin(facts, stated, vehicles)
-    what = classify_vehicle(facts, vehicles)
+    origin = vehicle_origin(facts, stated, context.reference.vehicles)
+    what = _class(facts, context)
     exposed: Exposure | None = None
     if what.estimated:
         exposed = _exposure(replace(what.identity, make=None, model=None, model_year=None), origin.country, context)
@@ -174,6 +173,16 @@ def _profile(facts: VinFacts, stated: str | None, context: Context) -> VehiclePr
         notes=tuple(dict.fromkeys(notes)),
         encoded=orjson.dumps(members)[1:-1],
     )
+
+
+def _class(facts: VinFacts, context: Context) -> VehicleClass:
+    """Line and drive of all vehicles of one pattern, whatever the book."""
+    memo = context.lasting("vehicle_classes")
+    found = memo.get(facts.pattern)
+    if found is None:
+        found = memo.keep(facts.pattern, classify_vehicle(facts, context.reference.vehicles))
+    assert isinstance(found, VehicleClass)
+    return found
 
 
 def _exposure(identity: VehicleIdentity, origin: str | None, context: Context) -> Exposure:

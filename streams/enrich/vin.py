@@ -82,7 +82,7 @@ def decode_vin(vin: str, context: Context) -> VinFacts:
         key = vin[:8] + vin[9:14] if valid and vin[14:].isdecimal() else vin
     else:
         key = vin[:8] + vin[9:11] if valid and vin[12:].isdecimal() else vin
-    memo = context.memo("vin")
+    memo = context.lasting("vin")
     found = memo.get(key)
     if found is None:
         found = memo.keep(key, _decode(vin, key, valid, context))

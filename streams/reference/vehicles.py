@@ -143,6 +143,12 @@ class _Fuel(BaseModel):
     ignition: Literal["petrol", "diesel", "electric", "hydrogen"]
 
 
+class IgnitionRow(_VehicleRow):
+    """What an engine burns where vPIC names no fuel."""
+
+    ignition: Literal["petrol", "diesel"]
+
+
 class PowertrainRow(_VehicleRow):
     """A powertrain vPIC leaves out or gets wrong."""
 
@@ -297,7 +303,8 @@ class VehicleReference:
     wmi_plants: dict[str, WmiPlant]
     wmi_models: tuple[WmiModel, ...]
     serial_wmis: frozenset[str]
-    ignitions: dict[str, str]
+    fuels: dict[str, str]
+    ignitions: tuple[IgnitionRow, ...]
     powertrains: tuple[PowertrainRow, ...]
     drives: tuple[DriveRow, ...]
     batteries: tuple[BatteryRow, ...]
@@ -340,7 +347,8 @@ def load_vehicles() -> VehicleReference:
         wmi_plants={row.wmi: row for row in read_csv(FOLDER / "wmi_plants.csv", WmiPlant)},
         wmi_models=read_csv(FOLDER / "wmi_models.csv", WmiModel),
         serial_wmis=frozenset(row.wmi for row in read_csv(FOLDER / "serial_wmis.csv", _SerialWmi)),
-        ignitions={row.name: row.ignition for row in read_csv(FOLDER / "fuels.csv", _Fuel)},
+        fuels={row.name: row.ignition for row in read_csv(FOLDER / "fuels.csv", _Fuel)},
+        ignitions=read_csv(FOLDER / "ignitions.csv", IgnitionRow),
         powertrains=read_csv(FOLDER / "powertrains.csv", PowertrainRow),
         drives=read_csv(FOLDER / "drives.csv", DriveRow),
         batteries=read_csv(FOLDER / "batteries.csv", BatteryRow),
