@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from streams.broker import EmbeddedKafka
+from streams.settings import Settings
 
 README = Path(__file__).resolve().parents[3] / "README.md"
 LOTRISK = Path(sys.executable).with_name("lotrisk")
@@ -34,10 +34,14 @@ def section(title: str) -> list[list[str]]:
 class Terminal:
     """A shell's worth of state: a directory, exported variables, and a worker left running."""
 
-    def __init__(self, directory: Path, kafka: EmbeddedKafka) -> None:
+    def __init__(self, directory: Path, settings: Settings) -> None:
         self.directory = directory
-        self.kafka = kafka
-        self.environment = os.environ | {"LOTRISK_TOPIC_PREFIX": "readme.", "LOTRISK_GROUP": "readme"}
+        self.bootstrap_servers = settings.bootstrap_servers
+        self.environment = os.environ | {
+            "LOTRISK_TOPIC_PREFIX": settings.topic_prefix,
+            "LOTRISK_GROUP": settings.group,
+            "LOTRISK_WEB_PORT": "0",
+        }
         self.workers: list[subprocess.Popen[bytes]] = []
         self.log = directory / "worker.log"
 
@@ -52,7 +56,7 @@ class Terminal:
         if words[0] == "export":
             name, _, _ = words[1].partition("=")
             assert name == "LOTRISK_BOOTSTRAP_SERVERS", "the one thing a reader has to change"
-            self.environment[name] = self.kafka.bootstrap_servers
+            self.environment[name] = self.bootstrap_servers
             return None
         assert words[0] == "lotrisk", line
         if words[1] == "worker":
@@ -82,14 +86,12 @@ class Terminal:
 
 
 @pytest.fixture
-def terminal(tmp_path: Path) -> Iterator[Terminal]:
-    with EmbeddedKafka() as kafka:
-        opened = Terminal(tmp_path, kafka)
-        opened.environment["LOTRISK_WEB_PORT"] = "0"
-        try:
-            yield opened
-        finally:
-            opened.close()
+def terminal(tmp_path: Path, settings: Settings) -> Iterator[Terminal]:
+    opened = Terminal(tmp_path, settings)
+    try:
+        yield opened
+    finally:
+        opened.close()
 
 
 def test_the_five_minutes_against_your_own_kafka(terminal: Terminal) -> None:
