@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from schemas.fields import Confidence
-from streams.reference.materials import Component, Condition, Material, MaterialReference, PartFamily, Range
+from streams.reference.materials import Component, MaterialReference
+from streams.reference.materials_records import Condition, Material, PartFamily, Range
 
 if TYPE_CHECKING:
     from streams.enrich.classify import VehicleIdentity

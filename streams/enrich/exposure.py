@@ -26,7 +26,8 @@ from streams.policy.controls import (
     controlled,
     licence,
 )
-from streams.reference.materials import Market, MaterialReference, Range, Stage
+from streams.reference.materials import MaterialReference
+from streams.reference.materials_records import Market, Range, Stage
 from streams.reference.trade_records import ContentRuleRecord
 
 Number = int | float

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from schemas.fields import Confidence
-from streams.reference.materials import MaterialReference, PartFamily
+from streams.reference.materials import MaterialReference
+from streams.reference.materials_records import PartFamily
 
 FamilyBasis = Literal["record", "description", "number", "hts", "none"]
 
@@ -22,6 +23,7 @@ _PIECE: Final = re.compile(r"[A-Z0-9]+")
 _ASIDE: Final = re.compile(r"[(\[][^)\]]*[)\]]?")
 _BEHIND: Final = re.compile(r"\b(?:W/(?!O\b|S\b)|WITH\b|INCL\b|INCLUDES\b)")
 _WITHOUT: Final = re.compile(r"\b(?:W/O\b|WITHOUT\b|LESS\b|EXC\b|EXCEPT\b|FOR\b)")
+_MOST_BRANDS: Final = 4096
 _DIGITS: Final = re.compile(r"[^0-9]")
 
 
@@ -50,7 +52,15 @@ class FamilyRules:
     def __init__(self, materials: MaterialReference) -> None:
         self._families = materials.families
         self._abbreviations = materials.abbreviations
-        self._numbers = materials.number_patterns
+        self._numbers = [
+            (
+                re.compile(rf"\b(?:{row.brands})\b"),
+                re.compile(row.pattern),
+                FamilyFound(materials.families[row.family], "number", row.confidence),
+            )
+            for row in materials.number_patterns
+        ]
+        self._numbers_of: dict[str, list[tuple[re.Pattern[str], FamilyFound]]] = {}
         self._phrases: dict[str, list[_Phrase]] = {}
         self._ranks: dict[str, int] = {}
         self._by_line: dict[str, PartFamily] = {}
@@ -109,11 +119,15 @@ class FamilyRules:
         """The family that the maker's numbering names; without a brand a number says nothing."""
         if not brand:
             return UNKNOWN
-        maker, number = brand.upper(), part_number.upper()
-        for row in self._numbers:
-            if row.brands.search(maker) and row.pattern.search(number):
-                return FamilyFound(self._families[row.family], "number", row.confidence)
-        return UNKNOWN
+        rows = self._numbers_of.get(brand)
+        if rows is None:
+            if len(self._numbers_of) >= _MOST_BRANDS:
+                self._numbers_of.clear()
+            maker = brand.upper()
+            rows = [(pattern, found) for brands, pattern, found in self._numbers if brands.search(maker)]
+            self._numbers_of[brand] = rows
+        number = part_number.upper()
+        return next((found for pattern, found in rows if pattern.search(number)), UNKNOWN)
 
     def by_line(self, hts: str | None) -> FamilyFound:
         """The family that alone stands under a line's first 6 digits."""

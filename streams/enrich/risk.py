@@ -13,7 +13,7 @@ from typing import Final
 from schemas.fields import Confidence
 from streams.enrich.exposure import weakest
 from streams.enrich.tariff import usd
-from streams.reference.materials import FamilyKind
+from streams.reference.materials_records import FamilyKind
 from streams.reference.thresholds import Threshold
 
 Flag = dict[str, str]

@@ -12,7 +12,8 @@ from schemas.enriched import BatteryChemistry, Powertrain, TractionMagnets
 from streams.enrich.bill import Bill, part_bill, vehicle_bill
 from streams.enrich.classify import VehicleIdentity
 from streams.enrich.exposure import elements_g, total
-from streams.reference.materials import Range, load_materials
+from streams.reference.materials import load_materials
+from streams.reference.materials_records import Range
 
 MATERIALS = load_materials()
 

@@ -32,7 +32,7 @@ from streams.enrich.exposure import (
 from streams.policy.book import build_book
 from streams.policy.controls import LicenceStanding
 from streams.reference import load
-from streams.reference.materials import Range
+from streams.reference.materials_records import Range
 from streams.reference.trade_records import ContentRuleRecord
 
 REFERENCE = load()

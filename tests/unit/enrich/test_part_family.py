@@ -176,6 +176,7 @@ def test_number_names_the_family_where_words_are_silent() -> None:
 def test_number_without_its_maker_says_nothing() -> None:
     assert RULES.find(None, None, "85110-0E070", None, None) == UNKNOWN
     assert RULES.find(None, None, "85110-0E070", "HONDA", None) == UNKNOWN
+    assert RULES.find(None, None, "39210-2J000", "NOKIA", None) == UNKNOWN
 
 
 def test_line_names_the_family_last() -> None:
