@@ -142,6 +142,16 @@ class Settings(BaseSettings):
         return self
 
 
+def explain(error: ValidationError) -> str:
+    """What is wrong with which variable, one line each, without any value."""
+    lines = []
+    for problem in error.errors(include_input=False, include_url=False):
+        message = problem["msg"].removeprefix("Value error, ")
+        name = "".join(ENV_PREFIX + str(part).upper() for part in problem["loc"][:1])
+        lines.append(f"{name}: {message}" if name else message)
+    return "\n".join(lines)
+
+
 def load_settings() -> Settings:
     """The settings of this process' environment.
 
@@ -151,12 +161,7 @@ def load_settings() -> Settings:
     try:
         return Settings()
     except ValidationError as error:
-        lines = []
-        for problem in error.errors(include_input=False, include_url=False):
-            message = problem["msg"].removeprefix("Value error, ")
-            name = "".join(ENV_PREFIX + str(part).upper() for part in problem["loc"][:1])
-            lines.append(f"{name}: {message}" if name else message)
-        raise SettingsError("\n".join(lines)) from None
+        raise SettingsError(explain(error)) from None
 
 
 def unknown_variables(environment: Mapping[str, str]) -> tuple[str, ...]:

@@ -43,5 +43,18 @@ def commands() -> typer.Typer:
 
 
 def main() -> None:
-    """Entry point of the command."""
-    commands()()
+    """Entry point of the command; settings that can't be used end any command with one line a variable."""
+    try:
+        commands()()
+    except ValueError as error:
+        from pydantic import ValidationError
+
+        from streams.settings import Settings, SettingsError, explain
+
+        if isinstance(error, ValidationError) and error.title == Settings.__name__:
+            typer.echo(explain(error), err=True)
+        elif isinstance(error, SettingsError):
+            typer.echo(str(error), err=True)
+        else:
+            raise
+        raise SystemExit(1) from None

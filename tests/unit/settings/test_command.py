@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 
 import pytest
 import typer
@@ -69,3 +71,30 @@ def test_a_value_that_cannot_be_used_ends_it_with_the_variables_name(
     result = CliRunner().invoke(app, [])
     assert result.exit_code == 1
     assert result.stderr.startswith("LOTRISK_PARTITIONS: ")
+
+
+@pytest.mark.parametrize(
+    ("variables", "said"),
+    [
+        ({"LOTRISK_PARTITIONS": "many"}, "LOTRISK_PARTITIONS: Input should be a valid integer"),
+        ({"LOTRISK_SECURITY_PROTOCOL": "SASL_SSL"}, "LOTRISK_SASL_USERNAME is not set, and SASL_SSL needs a user"),
+    ],
+)
+@pytest.mark.parametrize(
+    "arguments", [["status"], ["get", "1FTFW1E59PFA00007"], ["dlq", "list", "vehicles"], ["worker"]]
+)
+def test_every_command_ends_with_one_line_where_the_settings_cannot_be_used(
+    variables: dict[str, str], said: str, arguments: list[str]
+) -> None:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(ENV_PREFIX)} | variables
+    ended = subprocess.run(
+        [sys.executable, "-c", "from streams.cli import main; main()", *arguments],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert ended.returncode == 1
+    assert said in ended.stderr
+    assert "Traceback" not in ended.stderr
