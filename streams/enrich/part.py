@@ -51,8 +51,8 @@ class PartProfile:
 
 
 def family_rules(context: Context) -> FamilyRules:
-    """The context's rules for finding a family, made once."""
-    memo = context.memo("family_rules")
+    """The rules for finding a family, made once for reference data."""
+    memo = context.lasting("family_rules")
     found = memo.get("rules")
     if found is None:
         found = memo.keep("rules", FamilyRules(context.reference.materials))
@@ -64,7 +64,7 @@ def find_family(part: Part, context: Context) -> FamilyFound:
     """The part's family; what a description says is remembered."""
     rules = family_rules(context)
     if part.part_family is None and part.description is not None:
-        memo = context.memo("families")
+        memo = context.lasting("families")
         found = memo.get(part.description)
         if found is None:
             found = memo.keep(part.description, rules.by_description(part.description))
