@@ -6,6 +6,7 @@ Rates are percent of customs value; money is integer cents, each component round
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
@@ -88,12 +89,30 @@ class DutyRates:
 
     @property
     def changes_on(self) -> date | None:
-        """The next day on which the answer differs, as far as is known; None if none is."""
+        """The next day on which the default answer differs, or the range where there is none; None if none is known."""
         if not self._looked:
             plan, interval, facts = self._later
-            self._changes_on = _next_change(self, plan, interval, facts)
+            for day, later in _later_answers(plan, interval, facts):
+                if later.answer != self.answer:
+                    self._changes_on = day
+                    break
             self._looked = True
         return self._changes_on
+
+    @property
+    def range_changes_on(self) -> date | None:
+        """The next day on which anything differs: the default answer, the range or the missing facts."""
+        for day, later in _later_answers(*self._later):
+            if later.signature != self.signature:
+                return day
+        return None
+
+    @property
+    def answer(self) -> tuple[object, ...]:
+        """The default answer, or the range where there is none."""
+        if self.central is not None:
+            return (self.central,)
+        return (self.low, self.high, self.prohibited)
 
     @property
     def signature(self) -> tuple[object, ...]:
@@ -269,21 +288,13 @@ def _component(charge: Charge) -> Component:
     )
 
 
-def _next_change(answer: DutyRates, plan: Plan, interval: int, facts: Facts) -> date | None:
+def _later_answers(plan: Plan, interval: int, facts: Facts) -> Iterator[tuple[date, DutyRates]]:
     for number in range(interval + 1, len(plan.days) + 1):
         day = plan.days[number - 1]
         if day > plan.view.trade.last_day:
-            return None
-        if (
-            plan.active(number)[0] == plan.active(number - 1)[0]
-            and plan.active(number)[1] == plan.active(number - 1)[1]
-        ):
-            continue
-        key = (number, facts)
-        later = plan.memo.get(key)
+            return
+        later = plan.memo.get((number, facts))
         if later is None:
             later = _answer(plan, number, facts)
-            plan.remember(key, later)
-        if later.signature != answer.signature:
-            return day
-    return None
+            plan.remember((number, facts), later)
+        yield day, later

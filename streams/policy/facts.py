@@ -48,6 +48,9 @@ US_GOODS_RETURNED = "98010010"
 _EXCLUSIVE = (
     frozenset({Claim.AUTO_PART, Claim.NOT_AUTO_PART}),
     frozenset({Claim.AUTO_PART, Claim.TRUCK_PART}),
+    frozenset({Claim.NOT_AUTO_PART, Claim.UK_PART}),
+    frozenset({Claim.TRUCK_PART, Claim.UK_PART}),
+    frozenset({Claim.NOT_AUTO_PART, Claim.US_PRODUCTION_PART}),
     frozenset({Claim.METAL_AT_LEAST_15, Claim.METAL_UNDER_15}),
 )
 _ORIGIN_OF_CLAIM = {
@@ -56,7 +59,7 @@ _ORIGIN_OF_CLAIM = {
     Claim.KORUS: frozenset({"KR"}),
     Claim.COMMERCE_APPROVED: USMCA_ORIGINS,
 }
-_USE = {Claim.AUTO_PART: "auto", Claim.NOT_AUTO_PART: "not_auto", Claim.TRUCK_PART: "truck"}
+_USE = {Claim.AUTO_PART: "auto", Claim.UK_PART: "auto", Claim.NOT_AUTO_PART: "not_auto", Claim.TRUCK_PART: "truck"}
 _WEIGHT_TEST = Decimal("0.15")
 
 

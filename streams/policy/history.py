@@ -49,7 +49,7 @@ def history(
     day = first
     while day <= last:
         answer = rates(book, line, origin, day, facts, known_at)
-        change = answer.changes_on
+        change = answer.range_changes_on
         until = last if change is None or change > last else change - _ONE_DAY
         found.append(Stretch(day, until, answer))
         day = until + _ONE_DAY

@@ -101,10 +101,21 @@ def warnings(book: Book, shipment: Shipment, found: DutyEstimate) -> list[str]:
 
 
 def _idle_claims(book: Book, shipment: Shipment, found: DutyEstimate) -> list[str]:
+    facts = shipment.facts
+    without = {f"claim {claim}": replace(facts, claims=facts.claims - {claim}) for claim in sorted(facts.claims)}
+    if facts.usmca is not None:
+        without["usmca"] = replace(facts, usmca=None)
+    if facts.us_content is not None:
+        without["us_content"] = replace(facts, us_content=None)
+    if facts.in_transit_date is not None:
+        without["in_transit_date"] = replace(facts, in_transit_date=None)
+    if facts.metal_share is not None:
+        without["metal_share"] = replace(facts, metal_share=None)
+    if facts.us_metal_share is not None:
+        without["us_metal_share"] = replace(facts, us_metal_share=None)
     notes = []
-    for claim in sorted(shipment.facts.claims):
-        without = replace(shipment.facts, claims=shipment.facts.claims - {claim})
-        other = rates(book, shipment.line, shipment.origin, shipment.entry_date, without, shipment.known_at)
+    for name, fewer in without.items():
+        other = rates(book, shipment.line, shipment.origin, shipment.entry_date, fewer, shipment.known_at)
         if other.signature == found.rates.signature:
-            notes.append(f"claim {claim} changes nothing on this line, origin and day")
+            notes.append(f"{name} changes nothing on this line, origin and day")
     return notes

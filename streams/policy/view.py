@@ -133,6 +133,12 @@ class View:
             | {rule.effective_to + _ONE_DAY for rule in rules if rule.effective_to}
         )
         self._rule_masks = {rule.id: (self._any(rule.when), self._any(rule.off)) for rule in rules}
+        self._rule_changes = [
+            (day, *self._rule_masks[rule.id])
+            for rule in rules
+            for day in (rule.effective_from, rule.effective_to + _ONE_DAY if rule.effective_to else None)
+            if day is not None
+        ]
         self._replacing = [self._replacement(measure) for measure in self.measures]
         self._regimes = [self._regime(rules, day) for day in self._rule_days]
         self._plans: dict[tuple[str, str], Plan] = {}
@@ -160,9 +166,9 @@ class View:
         return self._regimes[max(bisect_right(self._rule_days, day) - 1, 0)]
 
     @property
-    def rule_days(self) -> Sequence[date]:
-        """Days on which the stacking table changes."""
-        return self._rule_days
+    def rule_changes(self) -> Sequence[tuple[date, int, int]]:
+        """Days on which a stacking rule begins or has ended, and the measures it links."""
+        return self._rule_changes
 
     def origin_mask(self, origin: str) -> int:
         """The measures that can reach goods of an origin."""
@@ -260,7 +266,7 @@ class Plan:
             mask |= leaf.mask
         self.mask = mask & reach
         self.measures = tuple(measure for measure in view.measures if self.mask & measure.bit)
-        days: set[date] = set(view.rule_days) if self.measures else set()
+        days = {day for day, when, off in view.rule_changes if when & self.mask and off & self.mask}
         for measure in self.measures:
             for span in measure.spans:
                 days.add(span.first)

@@ -14,6 +14,7 @@ from streams.reference.trade_records import FactKind, FactRecord, MeasureRecord,
 _ZERO = Decimal(0)
 _ONE = Decimal(1)
 _COLUMN_1 = "column_1_rate"
+STACKING = "ST-"
 PREFERENCE = "column_1_preference"
 """Authority of the agreements that free goods of column 1: shown as a component of 0%."""
 
@@ -162,11 +163,10 @@ class _Walk:
                 continue
             for trigger in switched:
                 if trigger.mask & duty.bit and not trigger.content:
-                    not_applied.append(
-                        NotApplied(
-                            record.id, record.authority, duty.heading, trigger.rule, f"switched off by {trigger.by}"
-                        )
-                    )
+                    why_not = f"switched off by {trigger.by}"
+                    not_applied.append(NotApplied(record.id, record.authority, duty.heading, trigger.rule, why_not))
+                    if record.relief_heading is not None and trigger.rule.startswith(STACKING):
+                        at_zero.append(Charge(record, record.relief_heading, _ZERO))
                     break
             else:
                 if duty.bit in why:

@@ -94,6 +94,7 @@ class MeasureRecord(_Record):
     instrument: str
     heading: str | None = Field(None, description="Chapter 99 heading.")
     heading_at_cap: str | None = Field(None, description="combined_to: heading where column 1 reaches the cap.")
+    relief_heading: str | None = Field(None, description="Reported at 0% where a stacking rule switches it off.")
     origins: tuple[str, ...] = ("*",)
     except_origins: tuple[str, ...] = ()
     scope: tuple[ScopeEntry, ...] = ()
