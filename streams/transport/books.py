@@ -19,14 +19,18 @@ LOOK_EVERY_SECONDS = 0.25
 
 
 class Books:
-    """Keeps the context of the book in force; a date boundary passing makes a new one."""
+    """Keeps the context of the book in force; a date boundary passing makes a new one.
+
+    A book's day is its regime date, never today: two workers that started on different days under one book number say
+    the same of the same record.
+    """
 
     def __init__(self, reference: Reference, clock: Clock, changed: Callable[[Book], None] = lambda _: None) -> None:
         self._reference = reference
         self._clock = clock
         self._changed = changed
         self._day = self._today()
-        self._context = Context(reference, build_book(reference.trade, self._day))
+        self._context = Context(reference, self._book())
         self._looked = time.monotonic()
         changed(self._context.book)
 
@@ -37,11 +41,15 @@ class Books:
             today = self._today()
             if today != self._day:
                 self._day = today
-                book = build_book(self._reference.trade, today)
+                book = self._book()
                 if book.number != self._context.book.number:
                     self._context = Context(self._reference, book)
                     self._changed(book)
         return self._context
+
+    def _book(self) -> Book:
+        trade = self._reference.trade
+        return build_book(trade, build_book(trade, self._day).number.regime)
 
     def _today(self) -> date:
         return self._clock.now().astimezone(US_EASTERN).date()
