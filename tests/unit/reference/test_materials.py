@@ -191,6 +191,21 @@ def test_families_name_lines_of_eight_digits_and_their_words_are_spelt_out(mater
             assert not {word.removeprefix("+") for word in phrase.split()} & short, (family.id, phrase)
 
 
+def test_a_magnet_family_usually_holds_rare_earth_magnets_and_the_others_do_not(materials: MaterialReference) -> None:
+    for family in materials.families.values():
+        magnets = sum(
+            materials.components[item.component].magnet_g[1] * item.quantity[1]
+            for item in family.items
+            if materials.components[item.component].grade is not None
+        )
+        if family.kind == "magnet":
+            assert magnets > 0, family.id
+        elif family.kind == "none":
+            held = {item.component: item.quantity[1] for item in family.items}
+            mostly_other = {"speed_sensor", "electric_pump", "comfort_motor"}
+            assert magnets == 0 or set(held) <= mostly_other, family.id
+
+
 def test_no_phrase_names_two_families(materials: MaterialReference) -> None:
     seen: dict[frozenset[str], str] = {}
     for family in materials.families.values():
