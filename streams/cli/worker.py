@@ -121,9 +121,19 @@ async def _serve(settings: Settings, agents: Sequence[Agent]) -> int:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
+    stopping = loop.create_task(stop.wait())
     try:
         web = await start_web(health, metrics, settings.web_host, settings.web_port)
-        await app.start()
+        starting = loop.create_task(app.start())
+        await asyncio.wait({starting, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        if not starting.done():
+            # The group may take as long as a rebalance to let us in: too long to wait with leaving.
+            _leave_for_sure_within(STOP_SECONDS)
+            log.info("told to stop before the group let this worker in")
+            await app.stop()
+            await web.stop()
+            return 0
+        await starting
     except (TopicsNotReadyError, WebUnavailable, SettingsError, KafkaError) as error:
         log.error("%s", error)
         return 1
@@ -132,7 +142,7 @@ async def _serve(settings: Settings, agents: Sequence[Agent]) -> int:
     watch = loop.create_task(_watch(app, health), name="watch")
     log.info("worker ready; health and metrics on http://%s:%d", settings.web_host, web.port)
     try:
-        await app.wait(stop.wait())
+        await app.wait(stopping)
     finally:
         _leave_for_sure_within(STOP_SECONDS)
         watch.cancel()

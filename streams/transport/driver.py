@@ -8,13 +8,17 @@ consumer and of aiokafka's; `tests/unit/transport/test_driver_guards.py` fails w
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Iterable, Mapping, Sequence
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, cast
 
 import aiokafka
 from aiokafka import TopicPartition
+from aiokafka.client import ConnectionGroup
 from aiokafka.coordinator.assignors.sticky.sticky_assignor import StickyPartitionAssignor
+from aiokafka.errors import KafkaError
+from aiokafka.protocol.group import LeaveGroupRequest
 from faust.tables.recovery import RebalanceAgain
 from faust.transport.drivers import aiokafka as stock
 from faust.types import TP, ConsumerMessage
@@ -27,11 +31,17 @@ from streams.transport.batch import InputRecord, RecordBatch
 if TYPE_CHECKING:
     from streams.transport.lanes import Lanes
 
+log = logging.getLogger(__name__)
+
 SUPPORTED = {"faust-streaming": "0.15.3", "aiokafka": "0.14.0"}
 """The releases whose private members this driver was written against."""
 
 FETCH_MAX_WAIT_MS = 100
 """Longest poll of the broker; Faust's 1,500 would hold back a partition whose neighbours are idle."""
+HEARTBEAT_SECONDS = 2.0
+"""Longest pause between heartbeats: by one of them a member learns that others came or went."""
+LEAVE_SECONDS = 3.0
+"""How long a worker that stops tries to leave the group."""
 FETCH_SECONDS = 0.2
 """Longest wait for records; a seek waits for the fetch under way."""
 NEVER_IDLE_MS = 2**31 - 1
@@ -86,12 +96,37 @@ class ConsumerThread(stock.AIOKafkaConsumerThread):  # type: ignore[misc]  # Fau
             fetch_max_wait_ms=FETCH_MAX_WAIT_MS,
             request_timeout_ms=int(conf.broker_request_timeout * 1000),
             session_timeout_ms=int(settings.session_timeout_seconds * 1000),
-            heartbeat_interval_ms=int(settings.session_timeout_seconds * 1000 / 5),
+            heartbeat_interval_ms=int(min(settings.session_timeout_seconds / 5, HEARTBEAT_SECONDS) * 1000),
             rebalance_timeout_ms=int(settings.rebalance_timeout_seconds * 1000),
             max_poll_interval_ms=NEVER_IDLE_MS,
             metadata_max_age_ms=30_000,
             **aiokafka_options(settings),
         )
+
+    def close(self) -> None:
+        """Faust calls this when a rebalance meets a stop: it would close the connections, and the group not be left."""
+
+    async def on_thread_stop(self) -> None:
+        """Leave the group before anything else: a join under way may wait for other members, and the stop for it."""
+        if self._consumer is not None and self._consumer._coordinator is not None:
+            await self._leave_group(self._consumer)
+        await super().on_thread_stop()
+
+    async def _leave_group(self, consumer: aiokafka.AIOKafkaConsumer) -> None:
+        coordinator = consumer._coordinator
+        coordinator._coordination_task.cancel()
+        await asyncio.wait([coordinator._coordination_task])
+        if coordinator.coordinator_id is None or not coordinator.member_id:
+            return
+        # The coordinator's own connection is busy as long as a join waits.
+        request = LeaveGroupRequest(coordinator.group_id, coordinator.member_id)
+        try:
+            await asyncio.wait_for(
+                consumer._client.send(coordinator.coordinator_id, request, group=ConnectionGroup.DEFAULT), LEAVE_SECONDS
+            )
+        except (TimeoutError, KafkaError) as error:
+            log.warning("the group was not left, it waits for the session to end: %r", error)
+        coordinator.generation = -1  # none, as aiokafka has it: it need not leave again
 
     async def committed_and_seek(self, partitions: Iterable[TP]) -> dict[TP, int]:
         """Seek each partition to its committed offset, or to the beginning; return where they stand."""

@@ -102,7 +102,7 @@ class Fleet:
     def __init__(
         self, environment: Mapping[str, str], directory: Path, *, module: str = "tests.rehearsal.light_worker"
     ) -> None:
-        self._environment = {
+        self.environment = {
             **{name: value for name, value in os.environ.items() if not name.startswith("LOTRISK_")},
             **environment,
         }
@@ -136,7 +136,7 @@ class Fleet:
             worker = WorkerProcess(
                 name,
                 self._command,
-                {**self._environment, **more},
+                {**self.environment, **more},
                 self._directory / f"{self._started:03d}-{name}.log",
             )
             worker.expected_to_end = not restart
