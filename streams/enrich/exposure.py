@@ -8,7 +8,7 @@ mining and refining are weighted by grams of element, the share of magnets by ma
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from functools import partial
@@ -27,7 +27,7 @@ from streams.policy.controls import (
     licence,
 )
 from streams.reference.materials import MaterialReference
-from streams.reference.materials_records import Market, Range, Stage
+from streams.reference.materials_records import MagnetPrice, Market, Material, OxidePrice, Range, Stage
 from streams.reference.trade_records import ContentRuleRecord
 
 Number = int | float
@@ -59,13 +59,12 @@ class Controls:
 class Exposure:
     """The block of the enriched record; None where nothing can be said, with the fact that is missing.
 
-    `block` has the shape of `schemas.enriched.RareEarthExposure`. `controlled`: elements present under a control.
+    `block` has the shape of `schemas.enriched.RareEarthExposure`.
     """
 
     block: Mapping[str, object] | None
     missing_facts: tuple[str, ...]
     confidence: Confidence
-    controlled: frozenset[str] = field(default_factory=frozenset)
 
 
 def total(ranges: Iterable[Range]) -> Range:
@@ -81,17 +80,19 @@ def weakest(confidences: Iterable[Confidence]) -> Confidence:
     return min(confidences, key=_RANK.__getitem__, default="H")
 
 
+def _latest(quotes: Iterable[OxidePrice | MagnetPrice], day: date) -> Range:
+    """The latest quote on or before `day`, else the earliest there is."""
+    by_date = sorted(quotes, key=lambda row: row.date)
+    return next((row for row in reversed(by_date) if row.date <= day), by_date[0]).range
+
+
 def oxide_price(element: str, market: Market, day: date, materials: MaterialReference) -> Range:
-    """USD a kilogram of oxide: the latest quote on or before `day`, else the earliest there is."""
-    quotes = [row for row in materials.oxide_prices if row.element == element and row.market == market]
-    past = [row for row in quotes if row.date <= day]
-    return (max(past, key=lambda row: row.date) if past else min(quotes, key=lambda row: row.date)).range
+    """USD a kilogram of oxide, as last quoted by `day`; before the first quote, that one."""
+    return _latest((row for row in materials.oxide_prices if row.element == element and row.market == market), day)
 
 
-def _magnet_price(material: str, day: date, materials: MaterialReference) -> Range:
-    quotes = [row for row in materials.magnet_prices if row.material == material]
-    past = [row for row in quotes if row.date <= day]
-    return (max(past, key=lambda row: row.date) if past else min(quotes, key=lambda row: row.date)).range
+def _magnet_price(material: Material | None, day: date, materials: MaterialReference) -> Range:
+    return _latest((row for row in materials.magnet_prices if row.material == material), day)
 
 
 def value_usd(grams: Mapping[str, Range], market: Market, day: date, materials: MaterialReference) -> Range:
@@ -149,7 +150,7 @@ def _content_rule(
         numerator = total([numerator, (0.0, value[1] * share[1] / 100, value[2] * share[2] / 100)])
     denominator = None
     if magnets and not controls.rule.finished_goods:
-        prices = {item.material: _magnet_price(item.material or "", day, materials) for item in magnets}
+        prices = {item.material: _magnet_price(item.material, day, materials) for item in magnets}
         denominator = total(
             (
                 item.magnet_g[0] * prices[item.material][0] / 1000,
@@ -247,7 +248,7 @@ def measure(bill: Bill, origin: str | None, day: date, controls: Controls, mater
         "licence": standing and {"status": standing.status, "lead_weeks": standing.lead_weeks},
         "confidence": confidence,
     }
-    return Exposure(block, missing, confidence, present)
+    return Exposure(block, missing, confidence)
 
 
 def exposure(bill: Bill, origin: str | None, book: Book, materials: MaterialReference) -> Exposure:
