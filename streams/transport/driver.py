@@ -210,7 +210,6 @@ class Consumer(stock.Consumer):  # type: ignore[misc]  # Faust ships no types
                 if self.app.lanes.is_full(batch):
                     self._full.add(tp)
                     self.on_buffer_full(tp)
-            self.app.lanes.waiting(self._open.values())
             return fresh
 
     def _to_message(self, tp: TP, record: RecordBatch) -> ConsumerMessage:
@@ -251,6 +250,10 @@ class Consumer(stock.Consumer):  # type: ignore[misc]  # Faust ships no types
         self._full.clear()
         self._buffered_partitions.clear()
         self._room.set()
+
+    def waiting(self, tp: TP) -> RecordBatch | None:
+        """The batch of a partition that was fetched and that no lane has taken yet."""
+        return self._open.get(tp)
 
     def reached(self, tp: TP) -> tuple[int | None, int | None]:
         """Position of the next fetch and end of the partition, as last heard from the broker."""

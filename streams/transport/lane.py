@@ -97,6 +97,7 @@ class Lane:
         self._pause = pause
         self._fatal = fatal
         self._inbox: RecordBatch | None = None
+        self._in_work: RecordBatch | None = None
         self._arrived = asyncio.Event()
         self._source = place.source
         self._enriched = place.pipeline.enriched.full_name(place.prefix)
@@ -131,6 +132,12 @@ class Lane:
         """Whether nothing waits and nothing is in work."""
         return self._inbox is None and self.lease.idle
 
+    def observe_load(self, waits: RecordBatch | None) -> None:
+        """Show how much is fetched and not committed: the batch in work and the one that waits for it."""
+        batches = [batch for batch in (self._in_work, waits) if batch is not None]
+        self.metrics.in_flight_records = sum(len(batch) for batch in batches)
+        self.metrics.in_flight_bytes = sum(batch.bytes for batch in batches)
+
     async def _run(self) -> None:
         try:
             while True:
@@ -141,8 +148,10 @@ class Lane:
                     continue
                 try:
                     self._seal(batch)
+                    self._in_work = batch
                     await self._work(batch)
                 finally:
+                    self._in_work = None
                     self.lease.end()
                 if self.paused_because is not None:
                     return

@@ -37,6 +37,7 @@ class Fetching(Protocol):
 
     def seal(self, batch: RecordBatch) -> None: ...
     def hold(self, tp: TP) -> None: ...
+    def waiting(self, tp: TP) -> RecordBatch | None: ...
     def reached(self, tp: TP) -> tuple[int | None, int | None]: ...
 
 
@@ -99,14 +100,6 @@ class Lanes:
         """Whether a waiting batch is large enough for its partition not to be fetched for now."""
         return len(batch) >= self._settings.max_batch_records or batch.bytes >= self._settings.max_batch_bytes
 
-    def waiting(self, batches: Iterable[RecordBatch]) -> None:
-        """Show how much waits."""
-        for batch in batches:
-            lane = self._lanes.get(batch.tp)
-            if lane is not None:
-                lane.metrics.in_flight_records = len(batch)
-                lane.metrics.in_flight_bytes = batch.bytes
-
     def finished_offsets(self) -> dict[TP, int]:
         """The next offset of each leased partition whose batches are acknowledged up to there."""
         return {
@@ -133,9 +126,11 @@ class Lanes:
             return
         now = self._metrics.clock()
         for tp, lane in self._lanes.items():
+            waits = self.fetching.waiting(tp)
+            lane.observe_load(waits)
             position, end = self.fetching.reached(tp)
             committed = lane.finished_offset if self._exactly_once else None
-            if position is not None and end is not None and position >= end and lane.idle:
+            if position is not None and end is not None and position >= end and waits is None and lane.idle:
                 # Read to the end and nothing in work: what is left there are markers of transactions, not records.
                 end = lane.metrics.progress.committed if committed is None else committed
             lane.metrics.progress.update(now=now, committed=committed, end=end)
