@@ -83,6 +83,7 @@ class LineIndex:
         for spans, excluded, _ in self._scopes:
             stems.update(first for first, _ in (*spans, *excluded))
         self._stems = sorted(stems)
+        self._known = frozenset(stems)
         self._matches: dict[str, LineMatch] = {}
 
     def match(self, digits: str) -> LineMatch:
@@ -99,15 +100,18 @@ class LineIndex:
         row = self._row(digits)
         return None if row is None else self._rows[row].name
 
-    def _match(self, digits: str) -> LineMatch:
+    def _match(self, typed: str) -> LineMatch:
+        digits = typed
+        while len(digits) in (6, 8) and digits + "00" in self._known:
+            digits += "00"  # a subdivision 00 is the only one: it is the whole of what was typed
         below = [stem for stem in self._stems if len(stem) > len(digits) and stem.startswith(digits)]
         rated = [number for number in (digits, *below) if self._row(number) is not None]
         if not rated:
             span = self._chapter(digits)
             if span is None:
-                return LineMatch(digits, (), None, False, False)
+                return LineMatch(typed, (), None, False, False)
             leaves = [Leaf(number, *span, self._mask(number, False)) for number in (digits, *below)]
-            return LineMatch(digits, tuple(leaves), digits, False, False)
+            return LineMatch(typed, tuple(leaves), digits, False, False)
         leaves = []
         for number in rated:
             row = self._rows[self._row(number) or ""]
@@ -123,7 +127,7 @@ class LineIndex:
             leaves.sort(key=lambda leaf: leaf.digits != default)
         if default is None and whole:
             default = leaves[0].digits
-        return LineMatch(digits, tuple(leaves), default, True, not whole)
+        return LineMatch(typed, tuple(leaves), default, True, not whole)
 
     def _row(self, digits: str) -> str | None:
         for length in (10, 8, 6):
