@@ -1,0 +1,45 @@
+"""lotrisk's own transport with the light function: what `lotrisk worker` runs, with another agent."""
+
+from __future__ import annotations
+
+import sys
+
+import faust
+
+from schemas.cloudevents import EventType
+from streams.app import LotriskApp, batch_topic
+from streams.cli.worker import run
+from streams.enrich.context import Context
+from streams.enrich.outcome import Enriched, Outcome, Removed
+from streams.settings import Settings
+from streams.topics import VEHICLES, VEHICLES_DLQ, VEHICLES_ENRICHED
+from streams.transport.batch import RecordBatch
+from streams.transport.pipeline import Pipeline
+from tests.bench.light import light
+
+
+def _enrich(key: bytes | None, value: bytes | None, context: Context) -> Outcome:
+    del context
+    assert key is not None
+    return Removed(key) if value is None else Enriched(key, light(value))
+
+
+class LightAgent:
+    """A module of `streams.agents` in all but its place."""
+
+    PIPELINE = Pipeline(
+        VEHICLES, VEHICLES_ENRICHED, VEHICLES_DLQ, EventType.VEHICLE_ENRICHED, EventType.VEHICLE_REMOVED, _enrich
+    )
+
+    @staticmethod
+    def register(app: LotriskApp) -> None:
+        """Add the agent to `app`."""
+
+        @app.agent(batch_topic(app, LightAgent.PIPELINE), name="vehicles", concurrency=1)
+        async def vehicles(batches: faust.StreamT[RecordBatch]) -> None:
+            async for batch in batches:
+                app.lanes.submit(batch)
+
+
+if __name__ == "__main__":
+    sys.exit(run(Settings(), [LightAgent]))
