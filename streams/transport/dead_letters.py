@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from schemas.dead_letter import DeadLetterHeaders, replay_attempts, split_headers
@@ -46,26 +46,37 @@ async def read_dead_letters(settings: Settings, topic: str) -> list[DeadLetter]:
 async def choose_for_replay(
     settings: Settings, letters: Sequence[DeadLetter], max_replays: int | None
 ) -> tuple[list[DeadLetter], dict[str, int]]:
-    """The letters to put back, and how many are left where they are, by why.
+    """The letters to put back, and how many are left where they are, by why; reads their input topics to the end.
 
     `max_replays` None puts back whatever was replayed before, too.
     """
+    latest: dict[tuple[str, bytes], int] = {}
+    for topic in {letter.error.topic for letter in letters}:
+        async for record in read_to_end(settings, topic):
+            if record.key is not None:
+                latest[topic, record.key] = record.offset
+    return choose(letters, latest, max_replays)
+
+
+def choose(
+    letters: Sequence[DeadLetter], latest: Mapping[tuple[str, bytes], int], max_replays: int | None
+) -> tuple[list[DeadLetter], dict[str, int]]:
+    """Of each key the newest letter, if nothing newer is on its input topic; the rest is counted by why it stays.
+
+    `letters` stand in the order of their topic; `latest` has the last offset of each input topic and key.
+    """
     left: Counter[str] = Counter()
-    newest: dict[tuple[str, bytes | None, int], DeadLetter] = {}
+    newest: dict[tuple[str, bytes | None, int, int], DeadLetter] = {}
     for letter in letters:
         if max_replays is not None and letter.attempts >= max_replays:
             left[f"replayed {max_replays} times already (--again puts them back all the same)"] += 1
             continue
         # Letters without a key have nothing in common: each is its own.
-        identity = (letter.error.topic, letter.key, -1 if letter.key is not None else letter.offset)
+        own = (-1, -1) if letter.key is not None else (letter.partition, letter.offset)
+        identity = (letter.error.topic, letter.key, *own)
         if identity in newest:
             left["a newer dead letter has the same key"] += 1
         newest[identity] = letter
-    latest: dict[tuple[str, bytes], int] = {}
-    for topic in {letter.error.topic for letter in newest.values()}:
-        async for record in read_to_end(settings, topic):
-            if record.key is not None:
-                latest[topic, record.key] = record.offset
     chosen = []
     for letter in newest.values():
         on_topic = latest.get((letter.error.topic, letter.key)) if letter.key is not None else None
