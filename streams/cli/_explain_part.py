@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from schemas.part import Part
-from streams.cli._explain_vehicle import _columns, _facts, _money, _named, _reading, _show_controls, _view
+from streams.cli._explain_vehicle import columns, facts_table, money, named, priced_view, reading, show_controls
 from streams.enrich.bill import part_bill
 from streams.enrich.context import Context
 from streams.enrich.part import (
@@ -63,7 +63,7 @@ def explain_part(number: str, context: Context, **stated: object) -> dict[str, A
         "origin": what.origin,
         "hts": what.lines[0] if len(what.lines) == 1 else None,
         "hts_candidates": list(what.lines),
-        "rare_earth_g": _named(block["rare_earth_g"]) if block is not None else None,
+        "rare_earth_g": named(block["rare_earth_g"]) if block is not None else None,
         "bill": _bill(what, context),
         "exposure": block,
         "cost_usd": part.cost_usd,
@@ -102,7 +102,7 @@ def _bill(what: PartProfile, context: Context) -> list[dict[str, Any]]:
 
 
 def _priced(view: View | None, value: Cents | None) -> dict[str, Any] | None:
-    return None if view is None else _view((view.rates, view.first, view.last, value))
+    return None if view is None else priced_view((view.rates, view.first, view.last, value))
 
 
 def _readings(what: PartProfile, view: View | None, context: Context) -> list[dict[str, Any]]:
@@ -110,7 +110,7 @@ def _readings(what: PartProfile, view: View | None, context: Context) -> list[di
     if view is None or what.origin is None or what.origin == DOMESTIC:
         return []
     return [
-        _reading(line, what.facts, rates(context.book, line, what.origin, view.last, what.facts)) for line in what.lines
+        reading(line, what.facts, rates(context.book, line, what.origin, view.last, what.facts)) for line in what.lines
     ]
 
 
@@ -123,7 +123,7 @@ def show_part(found: dict[str, Any], console: Console) -> None:
         return
     console.rule(f"{found['part_number']}  {found['description'] or ''}")
     kind = f" ({found['family_kind']} family)" if found["family_kind"] not in (None, "none") else ""
-    _facts(
+    facts_table(
         console,
         "What it is",
         (
@@ -139,14 +139,14 @@ def show_part(found: dict[str, Any], console: Console) -> None:
         table.title = "What holds rare earths"
         for item in found["bill"]:
             table.add_row(
-                f"{item['name']} x {_columns(item['quantity'])}",
+                f"{item['name']} x {columns(item['quantity'])}",
                 "all",
-                _columns(item["rare_earth_g"]),
+                columns(item["rare_earth_g"]),
                 item["confidence"],
                 item["source"],
             )
             for element, grams in item["elements_g"].items():
-                table.add_row("", element, _columns(grams), "", "")
+                table.add_row("", element, columns(grams), "", "")
         console.print(table)
     if found["exposure"] is not None:
         _show_exposure(found["exposure"], console)
@@ -167,10 +167,10 @@ def show_part(found: dict[str, Any], console: Console) -> None:
 
 def _show_exposure(block: dict[str, Any], console: Console) -> None:
     for market, name in (("china", "in China"), ("outside_china", "outside China")):
-        console.print(f"Value of its rare earths {name}: {_money(block['value_usd'][market])}", highlight=False)
+        console.print(f"Value of its rare earths {name}: {money(block['value_usd'][market])}", highlight=False)
     for stage, share in block["china_share_percent"].items():
-        console.print(f"China's share, {stage}: {_columns(share)} %", highlight=False)
-    _show_controls(block, console)
+        console.print(f"China's share, {stage}: {columns(share)} %", highlight=False)
+    show_controls(block, console)
 
 
 def _show_duty(found: dict[str, Any], console: Console) -> None:
@@ -181,7 +181,7 @@ def _show_duty(found: dict[str, Any], console: Console) -> None:
         return
     if found["customs_value_usd"] is not None:
         console.print(
-            f"Customs value: by kind, a share of the cost ${found['cost_usd']} = {_money(found['customs_value_usd'])}",
+            f"Customs value: by kind, a share of the cost ${found['cost_usd']} = {money(found['customs_value_usd'])}",
             highlight=False,
         )
     for title, view in found["importer_duty"].items():
@@ -191,10 +191,10 @@ def _show_duty(found: dict[str, Any], console: Console) -> None:
         table = Table("measure", "rate, % (low / central / high)", "amount", title_justify="left")
         table.title = f"Importer's duty, {title}: entered {view['entry_from']} to {view['entry_to']}"
         for component in view["components"]:
-            table.add_row(component["measure"], _columns(component["rate_percent"]), _money(component["amount_usd"]))
-        table.add_row("total", _columns(view["rate_percent"]), _money(view["total_usd"]))
+            table.add_row(component["measure"], columns(component["rate_percent"]), money(component["amount_usd"]))
+        table.add_row("total", columns(view["rate_percent"]), money(view["total_usd"]))
         console.print(table)
-    for reading in found["readings"]:
-        console.print(f"On {reading['line']}: {reading['total_rate_percent']} %", highlight=False)
-        for entry in reading["not_applied"]:
+    for one in found["readings"]:
+        console.print(f"On {one['line']}: {one['total_rate_percent']} %", highlight=False)
+        for entry in one["not_applied"]:
             console.print(f"  not applied: {entry['measure']}: {entry['reason']} [{entry['rule']}]", highlight=False)

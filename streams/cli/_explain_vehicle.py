@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
+from pydantic import ValidationError
+
 from schemas.vehicle import Vehicle
 from streams.enrich.bill import vehicle_bill
 from streams.enrich.context import Context
@@ -28,7 +30,6 @@ _UNKNOWN: dict[str, Any] = {
     "traction_magnets": "unknown",
     "battery_chemistry": "unknown",
     "rare_earth_g": None,
-    "missing_facts": ["vin"],
     "warnings": [],
 }
 
@@ -36,18 +37,21 @@ _UNKNOWN: dict[str, Any] = {
 def explain_vin(vin: str, context: Context, **stated: object) -> dict[str, Any]:
     """Everything lotrisk says of a VIN and why. `stated`: fields of the canonical vehicle record besides the VIN.
 
-    A string that isn't a VIN gives an object with `error`.
+    A string that isn't a VIN, or a stated field that the contract refuses, gives an object with `error`.
     """
     vin = vin.strip().upper()
     try:
         record = Vehicle.model_validate({"dealer_id": "explain", "vin": vin, **stated})
-    except ValueError:
-        return {"vin": vin, **_UNKNOWN, "error": vin_problem(vin)}
+    except ValidationError as error:
+        problem = error.errors()[0]
+        field = str(problem["loc"][0])
+        said = vin_problem(vin) if field == "vin" else f"{field}: {problem['msg']}, got {problem['input']!r}"
+        return {"vin": vin, **_UNKNOWN, "missing_facts": [field], "error": said}
     profile = vehicle_profile(vin, record.country_of_assembly, context)
     duty = rate_vehicle(record, profile, context)
     what, facts, origin = profile.what, profile.facts, profile.origin
     block = profile.exposure.block if profile.exposure is not None else None
-    views = {"landed": _view(duty.landed), "replacement": _view(duty.replacement)}
+    views = {"landed": priced_view(duty.landed), "replacement": priced_view(duty.replacement)}
     return {
         "vin": vin,
         "make": what.identity.make,
@@ -75,7 +79,7 @@ def explain_vin(vin: str, context: Context, **stated: object) -> dict[str, Any]:
         "traction_magnets": what.identity.traction_magnets,
         "battery_chemistry": what.identity.battery_chemistry,
         "why": [origin.why, *what.why],
-        "rare_earth_g": _named(block["rare_earth_g"]) if block is not None else None,
+        "rare_earth_g": named(block["rare_earth_g"]) if block is not None else None,
         "bill": _bill(profile, context),
         "exposure": block,
         "msrp_usd": record.msrp_usd,
@@ -91,8 +95,9 @@ def explain_vin(vin: str, context: Context, **stated: object) -> dict[str, Any]:
     }
 
 
-def _named(columns: Any) -> dict[str, Any]:
-    low, central, high = columns
+def named(values: Any) -> dict[str, Any]:
+    """A range with its columns named."""
+    low, central, high = values
     return {"low": low, "central": central, "high": high}
 
 
@@ -113,7 +118,8 @@ def _bill(profile: VehicleProfile, context: Context) -> list[dict[str, Any]]:
     ]
 
 
-def _view(view: View | None) -> dict[str, Any] | None:
+def priced_view(view: View | None) -> dict[str, Any] | None:
+    """A view with a rate and an amount for each measure."""
     if view is None:
         return None
     found, first, last, value = view
@@ -147,13 +153,14 @@ def _readings(record: Vehicle, profile: VehicleProfile, view: View | None, conte
         return []
     facts, _, _ = entry_facts(record.usmca, record.us_content_share, origin, context)
     return [
-        _reading(line, one, rates(context.book, line, origin, view[2], one))
+        reading(line, one, rates(context.book, line, origin, view[2], one))
         for line in profile.what.candidates
         for one in facts
     ]
 
 
-def _reading(line: str, facts: Facts, found: DutyRates) -> dict[str, Any]:
+def reading(line: str, facts: Facts, found: DutyRates) -> dict[str, Any]:
+    """The duty under one line and one reading of the facts: what applies, what not and by which rule."""
     chosen = found.central
     return {
         "line": line,
@@ -192,7 +199,7 @@ def show_vehicle(found: dict[str, Any], console: Console) -> None:
         return
     name = " ".join(str(part) for part in (found["model_year"], found["make"], found["model"], found["trim"]) if part)
     console.rule(f"{found['vin']}  {name or 'not decoded'}")
-    _facts(
+    facts_table(
         console,
         "What the VIN says",
         (
@@ -205,7 +212,7 @@ def show_vehicle(found: dict[str, Any], console: Console) -> None:
             ("check digit", found["check_digit"]),
         ),
     )
-    _facts(
+    facts_table(
         console,
         "What follows",
         (
@@ -224,15 +231,15 @@ def show_vehicle(found: dict[str, Any], console: Console) -> None:
         for item in found["bill"]:
             table.add_row(
                 item["name"],
-                _columns(item["quantity"]),
-                _columns(item["rare_earth_g"]),
+                columns(item["quantity"]),
+                columns(item["rare_earth_g"]),
                 " ".join(item["elements"]),
                 item["confidence"],
                 item["source"],
             )
-        table.add_row("all", "", _columns(found["rare_earth_g"].values()), "", found["exposure"]["confidence"], "")
+        table.add_row("all", "", columns(found["rare_earth_g"].values()), "", found["exposure"]["confidence"], "")
         console.print(table)
-        _show_controls(found["exposure"], console)
+        show_controls(found["exposure"], console)
     _show_duty(found, console)
     if found["missing_facts"]:
         console.print(f"Missing facts: {', '.join(found['missing_facts'])}", highlight=False)
@@ -250,11 +257,13 @@ def _line(found: dict[str, Any]) -> str:
     return " or ".join(found["hts_candidates"]) + ": the VIN can't settle it" if found["hts_candidates"] else "none"
 
 
-def _columns(values: Any) -> str:
+def columns(values: Any) -> str:
+    """Low, central and high in one cell."""
     return " / ".join(f"{value:g}" if isinstance(value, int | float) else str(value) for value in values)
 
 
-def _facts(console: Console, title: str, rows: Sequence[tuple[str, str | None]]) -> None:
+def facts_table(console: Console, title: str, rows: Sequence[tuple[str, str | None]]) -> None:
+    """Print facts by name."""
     from rich.table import Table
 
     table = Table(title=title, show_header=False, box=None, title_justify="left")
@@ -263,25 +272,27 @@ def _facts(console: Console, title: str, rows: Sequence[tuple[str, str | None]])
     console.print(table)
 
 
-def _show_controls(block: dict[str, Any], console: Console) -> None:
+def show_controls(block: dict[str, Any], console: Console) -> None:
+    """Print what an exposure block says of China's controls."""
     for measure, elements in block["controlled_by"].items():
         console.print(f"Controlled by {measure}: {', '.join(elements)}", highlight=False)
     rule = block["content_rule"]
     console.print(
-        f"0.1% rule: {rule['verdict']}; Chinese controlled elements {_money(rule['numerator_usd'])} in magnets worth "
-        f"{_money(rule['denominator_usd'])}; {rule['assumption']}",
+        f"0.1% rule: {rule['verdict']}; Chinese controlled elements {money(rule['numerator_usd'])} in magnets worth "
+        f"{money(rule['denominator_usd'])}; {rule['assumption']}",
         highlight=False,
     )
     if block["licence"] is not None:
         weeks = block["licence"].get("lead_weeks")
         console.print(
-            f"Export licences upstream: {block['licence']['status']}" + (f", {_columns(weeks)} weeks" if weeks else ""),
+            f"Export licences upstream: {block['licence']['status']}" + (f", {columns(weeks)} weeks" if weeks else ""),
             highlight=False,
         )
 
 
-def _money(columns: Any) -> str:
-    return "not known" if columns is None else "$" + " / $".join(columns)
+def money(values: Any) -> str:
+    """A range of dollars in one cell."""
+    return "not known" if values is None else "$" + " / $".join(values)
 
 
 def _show_duty(found: dict[str, Any], console: Console) -> None:
@@ -290,9 +301,9 @@ def _show_duty(found: dict[str, Any], console: Console) -> None:
     if not found["estimated"]:
         return
     if found["customs_value_usd"] is not None:
-        shares = _columns(found["customs_value_share"])
+        shares = columns(found["customs_value_share"])
         console.print(
-            f"Customs value: MSRP ${found['msrp_usd']} times {shares} = {_money(found['customs_value_usd'])}",
+            f"Customs value: MSRP ${found['msrp_usd']} times {shares} = {money(found['customs_value_usd'])}",
             highlight=False,
         )
     for title, view in found["importer_duty"].items():
@@ -302,14 +313,14 @@ def _show_duty(found: dict[str, Any], console: Console) -> None:
         table = Table("measure", "rate, % (low / central / high)", "amount", title_justify="left")
         table.title = f"Importer's duty, {title}: entered {view['entry_from']} to {view['entry_to']}"
         for component in view["components"]:
-            table.add_row(component["measure"], _columns(component["rate_percent"]), _money(component["amount_usd"]))
-        percent = _columns(view["rate_percent"]) if view["rate_percent"] is not None else "of MSRP"
-        table.add_row("total", percent, _money(view["total_usd"]))
+            table.add_row(component["measure"], columns(component["rate_percent"]), money(component["amount_usd"]))
+        percent = columns(view["rate_percent"]) if view["rate_percent"] is not None else "of MSRP"
+        table.add_row("total", percent, money(view["total_usd"]))
         console.print(table)
-    for reading in found["readings"]:
+    for one in found["readings"]:
         table = Table("measure", "authority", "heading", "type", "rate, %", title_justify="left")
-        table.title = f"{reading['line']}, assuming {reading['assumed']}: {reading['total_rate_percent']}%"
-        for component in reading["components"]:
+        table.title = f"{one['line']}, assuming {one['assumed']}: {one['total_rate_percent']}%"
+        for component in one["components"]:
             table.add_row(
                 component["measure"],
                 component["authority"],

@@ -103,9 +103,10 @@ def explain(
     }
     if stdin:
         write = sys.stdout.buffer.write
-        for line in sys.stdin:
-            if line.strip():
-                write(orjson.dumps(explain_vin(line, context, **stated), option=orjson.OPT_APPEND_NEWLINE))
+        for line in sys.stdin.buffer:
+            text = line.decode("utf-8-sig", "replace").strip()
+            if text:
+                write(orjson.dumps(explain_vin(text, context, **stated), option=orjson.OPT_APPEND_NEWLINE))
         sys.stdout.buffer.flush()
         return
     assert vin is not None
