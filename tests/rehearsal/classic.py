@@ -16,6 +16,7 @@ SLOW = "batch.delivered=sleep:150;batch.offsets_sent=sleep:150;seek.after=sleep:
 """Transactions of 300 ms and more, and some time between the offset fetch and the first batch."""
 BROKEN = "shuffle,without_drain,late_init"
 RIGHT = "shuffle,without_drain"
+WITH_DRAIN = "shuffle"
 
 
 def slow_transactions(bootstrap_servers: str, directory: Path, variant: str, rebalances: int = 12) -> Accounts:

@@ -95,14 +95,17 @@ class Ground:
         changed = self.settings.model_dump(exclude_defaults=True, mode="json")
         return {f"LOTRISK_{name.upper()}": str(value) for name, value in changed.items()} | more
 
-    def producer(self) -> KafkaProducer:
+    def producer(self, **options: Any) -> KafkaProducer:
         """A producer for the inputs."""
         return KafkaProducer(
-            bootstrap_servers=self.settings.bootstrap_servers,
-            linger_ms=5,
-            batch_size=200_000,
-            max_block_ms=60_000,
-            delivery_timeout_ms=110_000,
+            **{
+                "bootstrap_servers": self.settings.bootstrap_servers,
+                "linger_ms": 5,
+                "batch_size": 200_000,
+                "max_block_ms": 60_000,
+                "delivery_timeout_ms": 110_000,
+                **options,
+            }
         )
 
     def put(self, count: int, record: Load, start: int = 0) -> None:

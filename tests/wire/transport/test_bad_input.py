@@ -25,6 +25,8 @@ HOUR_MS = 3_600_000
 PARENT = b"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 AHEAD_MS = 2 * HOUR_MS
 GROWS = 1_200_000
+UNPACKED = 3_000_000
+"""The limit of a topic holds for the packed batch: a record may be larger than that when it is unpacked."""
 
 
 @dataclass(frozen=True)
@@ -90,9 +92,12 @@ def came(broker: Broker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[C
             ),
             "after": producer.send(topic, key=b"D1:broken", value=body),
         }
+        packing = ground.producer(compression_type="gzip", max_request_size=2 * UNPACKED)
+        futures["unpacks"] = packing.send(topic, key=b"D1:unpacks", value=orjson.dumps({"pad": "x" * UNPACKED}))
         producer.flush()
         sent = {name: future.get(timeout=30) for name, future in futures.items()}
         producer.close()
+        packing.close()
         with Fleet(ground.environment(), tmp_path_factory.mktemp("worker")) as fleet:
             worker = fleet.start("a")
             ground.wait_for_no_lag(30, fleet.said)
@@ -145,6 +150,11 @@ def test_a_record_that_grows_too_large_is_a_dead_letter(came: Came) -> None:
     assert error.reason == "too_large"
     assert letter.value == orjson.dumps({"grow": GROWS})
     assert came.of("grows") == []
+
+
+def test_a_record_far_over_the_limit_when_unpacked_is_a_dead_letter(came: Came) -> None:
+    letter, _, error = came.dead_letter_of("unpacks")
+    assert (error.reason, len(letter.value)) == ("too_large", UNPACKED + len('{"pad":""}'))
 
 
 def test_a_record_without_a_key_is_a_dead_letter(came: Came) -> None:
