@@ -81,7 +81,10 @@ class RareEarthExposure(_Block):
     elements_g: dict[str, GramsRange]
     value_usd: dict[Literal["china", "outside_china"], UsdRange]
     china_share_percent: dict[Literal["mine", "refine", "magnet"], PercentRange]
-    controlled_by: dict[str, tuple[str, ...]] = Field(description="Measure id to the controlled elements present.")
+    controlled_by: dict[str, tuple[str, ...]] = Field(description="Measure in force to its elements that are present.")
+    under_review: tuple[str, ...] = Field(
+        (), description="Measures that may control elements present: their suspension lapsed, nobody confirmed which."
+    )
     content_rule: ContentRule
     licence: Licence | None = None
     confidence: Confidence

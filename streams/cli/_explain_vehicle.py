@@ -276,13 +276,15 @@ def show_controls(block: dict[str, Any], console: Console) -> None:
     """Print what an exposure block says of China's controls."""
     for measure, elements in block["controlled_by"].items():
         console.print(f"Controlled by {measure}: {', '.join(elements)}", highlight=False)
+    if block.get("under_review"):
+        console.print(f"Under review, may control too: {', '.join(block['under_review'])}", highlight=False)
     rule = block["content_rule"]
     console.print(
         f"0.1% rule: {rule['verdict']}; Chinese controlled elements {money(rule['numerator_usd'])} in magnets worth "
         f"{money(rule['denominator_usd'])}; {rule['assumption']}",
         highlight=False,
     )
-    if block["licence"] is not None:
+    if "licence" in block:
         weeks = block["licence"].get("lead_weeks")
         console.print(
             f"Export licences upstream: {block['licence']['status']}" + (f", {columns(weeks)} weeks" if weeks else ""),

@@ -18,8 +18,8 @@ from schemas.fields import Confidence
 from streams.enrich.bill import NOTHING, Bill, BillItem
 from streams.policy.book import Book
 from streams.policy.controls import (
-    ANNOUNCED,
-    SUSPENDED,
+    IN_FORCE,
+    REVIEW_REQUIRED,
     LicenceStanding,
     content_rule,
     content_verdict,
@@ -44,12 +44,14 @@ _RANK: Final[Mapping[Confidence, int]] = {"L": 0, "M": 1, "H": 2}
 class Controls:
     """What a book says about China's controls: the part of it that exposure needs.
 
-    `elements`: controlled elements by measure id, measures in force or under review; suspended ones left out.
+    `elements`: controlled elements by measure id, of the measures in force; `under_review` the same of those whose
+    standing nobody has confirmed since their suspension lapsed. Suspended and announced ones are left out.
     `licence`: how licences stand for goods that hold the given elements.
     `rule`: the 0.1% rule, and `tested` the elements it counts, whether its measure is suspended or not.
     """
 
     elements: Mapping[str, frozenset[str]]
+    under_review: Mapping[str, frozenset[str]]
     licence: Callable[[Collection[str]], LicenceStanding | None]
     rule: ContentRuleRecord
     tested: frozenset[str]
@@ -231,6 +233,9 @@ def measure(bill: Bill, origin: str | None, day: date, controls: Controls, mater
         for measure_id, elements in controls.elements.items()
         if not elements.isdisjoint(listed)
     }
+    under_review = tuple(
+        measure_id for measure_id, elements in controls.under_review.items() if not elements.isdisjoint(listed)
+    )
     present = frozenset(element for found in controlled_by.values() for element in found)
     standing = controls.licence(present) if present else None
     confidence = _confidence(items)
@@ -245,9 +250,14 @@ def measure(bill: Bill, origin: str | None, day: date, controls: Controls, mater
         "china_share_percent": _china_shares(all_grams, magnets, origin, materials),
         "controlled_by": controlled_by,
         "content_rule": rule,
-        "licence": standing and {"status": standing.status, "lead_weeks": standing.lead_weeks},
         "confidence": confidence,
     }
+    if under_review:
+        block["under_review"] = under_review
+    if standing is not None:
+        block["licence"] = {"status": standing.status}
+        if standing.lead_weeks is not None:
+            block["licence"] = {"status": standing.status, "lead_weeks": standing.lead_weeks}
     return Exposure(block, missing, confidence)
 
 
@@ -260,14 +270,15 @@ def exposure(bill: Bill, origin: str | None, book: Book, materials: MaterialRefe
 
 
 def book_controls(book: Book) -> Controls:
-    """What the book says about controls of elements; one that is suspended or only announced controls nothing yet."""
+    """What the book says about controls of elements; one that is suspended or only announced controls nothing."""
     rule, _ = content_rule(book)
+    standing: dict[str, dict[str, frozenset[str]]] = {IN_FORCE: {}, REVIEW_REQUIRED: {}}
+    for control in controlled(book):
+        if control.elements and control.status in standing:
+            standing[control.status][control.measure_id] = control.elements
     return Controls(
-        elements={
-            control.measure_id: control.elements
-            for control in controlled(book)
-            if control.elements and control.status not in (SUSPENDED, ANNOUNCED)
-        },
+        elements=standing[IN_FORCE],
+        under_review=standing[REVIEW_REQUIRED],
         licence=partial(licence, book),
         rule=rule,
         tested=frozenset(
