@@ -118,51 +118,49 @@ def _show(book: Book, shipment: Shipment, found: DutyEstimate) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from streams.policy.report import dollars, status, warnings
+    from streams.policy.report import dollars, missing_statement, percent, status, warnings
     from streams.policy.shipment import typed_line
 
-    console = Console()
-    row = book.view(shipment.known_at).line_name(shipment.line)
+    console = Console(highlight=False)
+    name = book.view(shipment.known_at).line_name(shipment.line)
     console.print(
-        f"[bold]{typed_line(shipment)}[/] {row or ''} from {shipment.origin}, entered {shipment.entry_date}, "
-        f"value ${dollars(shipment.value_cents)}" + (f", as known {shipment.known_at}" if shipment.known_at else "")
+        f"[bold]{typed_line(shipment)}[/]{f' ({name})' if name else ''} from {shipment.origin}, "
+        f"entered {shipment.entry_date}, value ${dollars(shipment.value_cents)}"
+        + (f", as known {shipment.known_at}" if shipment.known_at else "")
     )
-    shown = found.central or found.low
-    if shown is None:
-        console.print(f"[bold]{status(found)}[/]")
-    else:
-        titles = {record.id: record for record in book.measures}
-        table = Table("measure", "heading", "rate %", "amount $", "what it is", "instrument", "source")
-        for component in shown.components:
-            record = titles[component.measure]
-            table.add_row(
-                component.measure,
-                component.heading or typed_line(shipment),
-                f"{component.rate_percent.normalize():f}",
-                dollars(component.amount_cents),
-                record.title + (" (void, refundable)" if component.refundable else ""),
-                record.instrument,
-                f"{record.source} ({record.confidence})",
-            )
+    low, high = found.low, found.high
+    shown = found.central or low
+    if shown is not None:
+        records = {record.id: record for record in book.measures}
+        table = Table("measure", "heading", "rate %", "amount $", box=None)
+        for column in table.columns:
+            column.no_wrap = True
+        for part in shown.components:
+            amount = dollars(part.amount_cents)
+            table.add_row(part.measure, part.heading or typed_line(shipment), percent(part.rate_percent), amount)
         table.add_section()
-        table.add_row("total", "", f"{shown.total_rate_percent.normalize():f}", dollars(shown.total_cents), "", "", "")
+        total = dollars(shown.total_cents)
+        table.add_row("total", "", percent(shown.total_rate_percent), total, style="bold")
         console.print(table)
         if found.central is None:
-            console.print("[bold]indeterminate[/]: what is shown is the low end")
-    low, high = found.low, found.high
-    if low is not None and high is not None and low.total_cents != high.total_cents:
+            console.print("[bold]indeterminate[/]: above is the low end")
+        for part in shown.components:
+            record = records[part.measure]
+            source = f"{record.source}, confidence {record.confidence}"
+            console.print(f"{part.measure}: {record.title}; {record.instrument} ({source})")
+    else:
+        console.print(f"[bold]{status(found)}[/]")
+    if low is not None and high is not None and low.total_rate_percent != high.total_rate_percent:
         console.print(
-            f"range: {low.total_rate_percent.normalize():f}% to {high.total_rate_percent.normalize():f}%, "
+            f"range: {percent(low.total_rate_percent)}% to {percent(high.total_rate_percent)}%, "
             f"${dollars(low.total_cents)} to ${dollars(high.total_cents)}"
         )
-    facts = book.view(shipment.known_at).facts
-    for name in found.missing_facts:
-        statement = facts[name].statement if name in facts else ""
-        console.print(f"missing fact: [bold]{name}[/] {statement}")
+    for fact in found.missing_facts:
+        console.print(f"missing fact: [bold]{fact}[/]: {missing_statement(book, fact)}")
     for item in found.not_applied:
         console.print(f"not applied: {item.measure} ({item.rule}): {item.reason}", style="dim")
-    for component in found.rates.at_zero:
-        console.print(f"reported at 0%: {component.heading} ({component.measure})", style="dim")
+    for part in found.rates.at_zero:
+        console.print(f"reported at 0%: {part.heading} ({part.measure})", style="dim")
     if found.changes_on is not None:
         console.print(f"changes on {found.changes_on}")
     for note in warnings(book, shipment, found):

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from decimal import Decimal
 
 from streams.policy.book import Book
 from streams.policy.duty import Component, DutyEstimate, rates
 from streams.policy.shipment import Shipment, typed_line
+from streams.policy.walk import rate_fact
 
 Json = dict[str, object]
 
@@ -67,6 +69,31 @@ def component_document(component: Component) -> Json:
         "amount": dollars(component.amount_cents),
         "refundable": component.refundable,
     }
+
+
+def percent(rate: Decimal) -> str:
+    """A rate without trailing zeros: `12.5`."""
+    return f"{rate.normalize():f}"
+
+
+_STATEMENTS = {
+    "stat_suffix": "The 10-digit number: a list names some of the statistical suffixes of this line.",
+    "hts_digits": "The 8-digit number: what was given is more than one line.",
+    "line_not_in_book": "The book does not hold this line: its column-1 rate is taken as a range by chapter.",
+    "column_1_rate": "The column-1 rate of a line that the book does not hold.",
+}
+
+
+def missing_statement(book: Book, name: str) -> str:
+    """What a missing fact is, in a sentence."""
+    for fact in book.trade.facts:
+        if fact.name == name:
+            return fact.statement
+    if name.startswith("rate_of_"):
+        for record in book.measures:
+            if name == rate_fact(record):
+                return record.title
+    return _STATEMENTS[name]
 
 
 def status(found: DutyEstimate) -> str:

@@ -202,7 +202,7 @@ class _Walk:
                     return name, None
                 known[name] = value
         elif kind is RateType.UNKNOWN:
-            name = _rate_fact(duty.record)
+            name = rate_fact(duty.record)
             if name not in known:
                 return name, None
         elif kind is RateType.COLUMN_1:
@@ -230,7 +230,7 @@ class _Walk:
                 return duty.rate * (_ONE - _decimal(known["us_content"]))
             return duty.rate * _decimal(known["metal_share"])
         if kind is RateType.UNKNOWN:
-            return _decimal(known[_rate_fact(record)])
+            return _decimal(known[rate_fact(record)])
         return duty.rate
 
     def _fork_leaf(self, state: _State, known: dict[str, FactValue]) -> Answer:
@@ -244,7 +244,7 @@ class _Walk:
         if name == _COLUMN_1:
             assert leaf is not None
             values = [(False, leaf.low), (False, leaf.high)]
-        elif name == _rate_fact(duty.record):
+        elif name == rate_fact(duty.record):
             assert duty.record.rate_low is not None
             assert duty.record.rate_high is not None
             values = [(False, duty.record.rate_low), (False, duty.record.rate_high)]
@@ -305,7 +305,8 @@ def _prefer(central: Outcome | None, other: Outcome) -> Outcome:
     return central if central is not None and central.total == other.total else other
 
 
-def _rate_fact(record: MeasureRecord) -> str:
+def rate_fact(record: MeasureRecord) -> str:
+    """Name of the fact that is the rate of a measure whose rate the book does not hold."""
     return f"rate_of_{record.id.lower().replace('-', '_')}"
 
 
