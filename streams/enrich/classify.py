@@ -336,9 +336,7 @@ def _lines(
                 found.missing.append(name)
         if powertrain == "MHEV":
             found.missing.append("hybrid_classification")
-            found.warnings.append(
-                "line_unsettled: whether a 48 V mild hybrid is a hybrid to the schedule isn't settled"
-            )
+            found.warnings.append("line_unsettled: whether a mild hybrid is a hybrid to the schedule isn't settled")
     if candidates:
         found.why.append(
             f"line {' or '.join(candidates)}: {powertrain}"

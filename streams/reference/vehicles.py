@@ -5,6 +5,7 @@ Tables are read in order and the first row that fits decides, so special cases s
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -68,9 +69,9 @@ class _Row(BaseModel):
 
 
 class _VehicleRow(_Row):
-    """A row for some vehicles. Empty cells fit everything; `vin`, `model` and `text` take `?`, `*` and `[..]`.
+    """A row for some vehicles. Empty cells fit everything; `vin` and `model` take `?`, `*` and `[..]`.
 
-    `vin` is matched from position 1; `text` anywhere in series, trim and engine.
+    `vin` is matched from position 1; `text` is whole words anywhere in series, trim and engine.
     """
 
     make: str | None = None
@@ -94,7 +95,7 @@ class _VehicleRow(_Row):
             return False
         if self.vin is not None and not fnmatchcase(vehicle.pattern, self.vin + "*"):
             return False
-        return self.text is None or self.text.casefold() in vehicle.text.casefold()
+        return self.text is None or re.search(rf"\b{re.escape(self.text)}\b", vehicle.text) is not None
 
 
 class _Country(BaseModel):
