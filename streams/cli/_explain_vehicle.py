@@ -85,6 +85,7 @@ def explain_vin(vin: str, context: Context, **stated: object) -> dict[str, Any]:
         "msrp_usd": record.msrp_usd,
         "customs_value_usd": [usd(cents) for cents in duty.value] if duty.value is not None else None,
         "customs_value_share": _shares(profile, duty.replacement or duty.landed, context),
+        "us_built": _us_built(context) if origin.country == "US" and what.estimated else None,
         "importer_duty": views,
         "readings": _readings(record, profile, duty.replacement or duty.landed, context),
         "missing_facts": list(dict.fromkeys((*profile.missing_facts, *duty.missing_facts))),
@@ -144,6 +145,18 @@ def _shares(profile: VehicleProfile, view: View | None, context: Context) -> lis
     if view is None or profile.origin.country == "US":
         return None
     return [share / 10_000 for share in value_shares(profile.origin.country, view[2], context)]
+
+
+def _us_built(context: Context) -> str:
+    row = context.reference.vehicles.us_built
+    share = " / ".join(f"{one:.0%}" for one in (row.parts_share_low, row.parts_share_central, row.parts_share_high))
+    rate = " / ".join(
+        f"{one:g}%" for one in (row.parts_rate_percent_low, row.parts_rate_percent_central, row.parts_rate_percent_high)
+    )
+    return (
+        f"not imported: the duty is in its imported parts, {share} of MSRP at {rate}; the maker's offset of "
+        f"{row.offset_percent}% of MSRP is taken off the central value only, since it isn't given per VIN"
+    )
 
 
 def _readings(record: Vehicle, profile: VehicleProfile, view: View | None, context: Context) -> list[dict[str, Any]]:
@@ -308,6 +321,8 @@ def _show_duty(found: dict[str, Any], console: Console) -> None:
             f"Customs value: MSRP ${found['msrp_usd']} times {shares} = {money(found['customs_value_usd'])}",
             highlight=False,
         )
+    if found["us_built"] is not None:
+        console.print(f"Built in the US, {found['us_built']}", highlight=False)
     for title, view in found["importer_duty"].items():
         if view is None:
             console.print(f"Importer's duty, {title}: can't be said", highlight=False)
