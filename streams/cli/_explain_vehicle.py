@@ -151,7 +151,8 @@ def _us_built(context: Context) -> str:
     row = context.reference.vehicles.us_built
     share = " / ".join(f"{one:.0%}" for one in (row.parts_share_low, row.parts_share_central, row.parts_share_high))
     rate = " / ".join(
-        f"{one:g}%" for one in (row.parts_rate_percent_low, row.parts_rate_percent_central, row.parts_rate_percent_high)
+        f"{float(one):g}%"
+        for one in (row.parts_rate_percent_low, row.parts_rate_percent_central, row.parts_rate_percent_high)
     )
     return (
         f"not imported: the duty is in its imported parts, {share} of MSRP at {rate}; the maker's offset of "

@@ -128,7 +128,7 @@ def test_the_text_names_origin_line_bill_controls_duty_and_what_is_missing() -> 
 
 def test_a_us_built_cars_text_says_that_the_duty_is_in_its_parts() -> None:
     text = " ".join(run(ACCORD, "--msrp", "40000", "--on", "2026-10-01").stdout.split())
-    said = "0% / 20% / 40% of MSRP at 15% / 20% / 25%"
+    said = "0% / 20% / 40% of MSRP at 15% / 20% / 25%; the maker's offset of 3.75%"
     for words in ("232-PART", "232-OFFSET", "imported_parts_content", "not imported", said):
         assert words in text, words
 
