@@ -1,36 +1,101 @@
-"""What a lane asks about what it published before. The view itself comes later; until then every record is new."""
+"""What a lane asks about what it published before, and what it tells after each commit.
+
+The view is the compacted enriched topic, materialised: for each key the last enriched record, taken apart. One view a
+partition; it belongs to its lane, and nobody else touches it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Protocol
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple, Protocol
+
+from schemas.cloudevents import OrderKey
+from streams.policy.book import BookNumber
 
 
-@dataclass(frozen=True, slots=True)
-class Held:
-    """What was last published under a key: digest of the output, its order key, and when the DMS changed the record."""
+class Held(NamedTuple):
+    """What was last published under a key.
+
+    `digest`: 16 bytes of body and flags, by `streams.state.layout.digest_of`; all zero where the record is an older
+    release's and so never counts as unchanged. `order`: as published. `updated_at_ms`: when the DMS changed the record,
+    Unix milliseconds, None where it doesn't say. `book`: the one the record is known to be right under; it rises above
+    the order key's when re-rating changes nothing. `flags`: the JSON array of open flags. `canonical`: the record as
+    the DMS sent it; None where it wasn't asked for, and in `apply` where it stays the one held.
+    """
 
     digest: bytes
-    order: tuple[str, int, str]
-    updated_at: str | None
+    order: OrderKey
+    updated_at_ms: int | None
+    book: BookNumber
+    flags: bytes
+    canonical: bytes | None = None
+
+
+class Gone(NamedTuple):
+    """A tombstone was published."""
+
+    order: OrderKey
+
+
+class Slice(NamedTuple):
+    """A part of a scan. `after`: where the next one begins, None when it is through; `passed`: keys looked at."""
+
+    records: list[tuple[bytes, Held]]
+    after: bytes | None
+    passed: int
 
 
 class PartitionState(Protocol):
-    """The state of one input partition. It belongs to its lane; nobody else touches it."""
+    """The state of one input partition."""
 
     async def restore(self) -> None:
         """Bring the view to the end of the enriched partition; after the producer's start, before the first batch."""
 
     def held(self, key: bytes) -> Held | None:
-        """What was last published under `key`; None for a new or a removed one."""
+        """What was last published under `key`, without its canonical record; None for a new or a removed one."""
 
-    def apply(self, published: Mapping[bytes, Held | None], next_offset: int) -> None:
-        """Take in what a committed batch published; None is a tombstone. Never before the commit."""
+    def canonical(self, key: bytes) -> bytes | None:
+        """The canonical record held under `key`; None for a new or a removed one."""
+
+    def apply(self, published: Mapping[bytes, Held | Gone], position: int | None, *, first: int | None = None) -> int:
+        """Take in what a committed batch published, in one write with the checkpoint. Never before the commit.
+
+        Args:
+            published: the last outcome of each key.
+            position: the offset after the batch's last record in the *enriched* partition; None where it published
+                nothing there.
+            first: the offset of its first record there; needed in at least once, where another writer may have come
+                between (then the checkpoint stays and the next restore reads what it wrote).
+
+        Returns how many were ignored because what is held has a higher order key (at least once only).
+        """
+
+    def rebook(self, keys: Iterable[bytes], book: BookNumber) -> None:
+        """Note that these records are right under `book` as well: nothing was published."""
+
+    def scan(
+        self,
+        after: bytes | None = None,
+        *,
+        limit: int = 500,
+        below: BookNumber | None = None,
+        seconds: float = 0.005,
+        canonical: bool = True,
+    ) -> Slice:
+        """Records in key order, after the key `after`; with `below` only those whose book is lower.
+
+        A slice ends after `limit` records or `seconds`, whichever comes first, and always looks at one key at least.
+        """
+
+    def estimate(self) -> int:
+        """How many keys are held, about."""
+
+    def disk_bytes(self) -> int:
+        """How much the state takes on disk."""
 
 
 class EveryRecordNew:
-    """The state that remembers nothing: no record is unchanged or superseded."""
+    """The state that remembers nothing: no record is unchanged or superseded, nothing is there to rate again."""
 
     async def restore(self) -> None:
         """Nothing to restore."""
@@ -39,5 +104,33 @@ class EveryRecordNew:
         """Always None."""
         return None
 
-    def apply(self, published: Mapping[bytes, Held | None], next_offset: int) -> None:
+    def canonical(self, key: bytes) -> bytes | None:
+        """Always None."""
+        return None
+
+    def apply(self, published: Mapping[bytes, Held | Gone], position: int | None, *, first: int | None = None) -> int:
         """Forget it."""
+        return 0
+
+    def rebook(self, keys: Iterable[bytes], book: BookNumber) -> None:
+        """Nothing to note."""
+
+    def scan(
+        self,
+        after: bytes | None = None,
+        *,
+        limit: int = 500,
+        below: BookNumber | None = None,
+        seconds: float = 0.005,
+        canonical: bool = True,
+    ) -> Slice:
+        """Always through, with nothing."""
+        return Slice([], None, 0)
+
+    def estimate(self) -> int:
+        """Always 0."""
+        return 0
+
+    def disk_bytes(self) -> int:
+        """Always 0."""
+        return 0

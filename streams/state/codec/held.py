@@ -1,0 +1,119 @@
+"""The head of a key as bytes: everything the state holds but the canonical record.
+
+    kind u8, updated_at i64 ms, offset u64, digest 16 bytes, lengths u8 x 3, topic id, order's book, book, flags JSON
+
+Little endian. A tombstone's marker is a head of another kind, whose `updated_at` is when it may be forgotten.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from struct import Struct
+from typing import Final, NamedTuple
+
+from schemas.cloudevents import OrderKey
+from streams.policy.book import BookNumber
+from streams.state.order import book_number
+from streams.state.view import Held
+
+LIVE: Final = 1
+GONE: Final = 2
+
+_FIXED: Final = Struct("<BqQ16sBBB")
+_NO_TIME: Final = -(2**63)
+_NO_DIGEST: Final = bytes(16)
+_START: Final = _FIXED.size
+
+
+class Marker(NamedTuple):
+    """A tombstone that is remembered until `expires_ms`, Unix milliseconds."""
+
+    order: OrderKey
+    expires_ms: int
+
+
+def encode_held(held: Held) -> bytes:
+    """The head of what is held; its canonical record is written apart.
+
+    Raises:
+        ValueError: a topic id or book number longer than 255 bytes, or a digest that isn't 16.
+    """
+    topic_id, offset, order_book = held.order
+    return _encode(
+        LIVE, held.updated_at_ms, offset, held.digest, _text(topic_id), _text(order_book), _text(str(held.book))
+    ) + bytes(held.flags)
+
+
+def encode_marker(marker: Marker) -> bytes:
+    """The head of a tombstone's marker."""
+    topic_id, offset, order_book = marker.order
+    return _encode(GONE, marker.expires_ms, offset, _NO_DIGEST, _text(topic_id), _text(order_book), b"")
+
+
+def is_live(head: bytes) -> bool:
+    """Whether the head is a record's, not a tombstone's marker."""
+    return head[0] == LIVE
+
+
+def decode_held(head: bytes, canonical: bytes | None = None) -> Held:
+    """What a live head says."""
+    _, updated, offset, digest, topic_length, order_length, book_length = _FIXED.unpack_from(head)
+    order_start = _START + topic_length
+    book_start = order_start + order_length
+    flags_start = book_start + book_length
+    return Held(
+        digest,
+        OrderKey(_read(head[_START:order_start]), offset, _read(head[order_start:book_start])),
+        None if updated == _NO_TIME else updated,
+        book_number(_read(head[book_start:flags_start])),
+        head[flags_start:],
+        canonical,
+    )
+
+
+def decode_marker(head: bytes) -> Marker:
+    """What a marker says."""
+    return Marker(order_of(head), _FIXED.unpack_from(head)[1])
+
+
+def order_of(head: bytes) -> OrderKey:
+    """The order key of any head."""
+    _, _, offset, _, topic_length, order_length, _ = _FIXED.unpack_from(head)
+    order_start = _START + topic_length
+    return OrderKey(_read(head[_START:order_start]), offset, _read(head[order_start : order_start + order_length]))
+
+
+def book_text(head: bytes) -> bytes:
+    """The book of a live head, as written."""
+    book_start = _START + head[_START - 3] + head[_START - 2]
+    return head[book_start : book_start + head[_START - 1]]
+
+
+def with_book(head: bytes, book: BookNumber) -> bytes:
+    """The same live head under another book."""
+    text = _text(str(book))
+    book_start = _START + head[_START - 3] + head[_START - 2]
+    flags_start = book_start + head[_START - 1]
+    return b"".join((head[: _START - 1], bytes((len(text),)), head[_START:book_start], text, head[flags_start:]))
+
+
+def _encode(
+    kind: int, time: int | None, offset: int, digest: bytes, topic: bytes, order_book: bytes, book: bytes
+) -> bytes:
+    if len(digest) != 16 or max(len(topic), len(order_book), len(book)) > 255:
+        raise ValueError(
+            f"can't be held: digest of {len(digest)} bytes, topic id {topic!r}, book {order_book!r}/{book!r}"
+        )
+    moment = _NO_TIME if time is None else time
+    fixed = _FIXED.pack(kind, moment, offset, digest, len(topic), len(order_book), len(book))
+    return b"".join((fixed, topic, order_book, book))
+
+
+@lru_cache(maxsize=4096)
+def _text(text: str) -> bytes:
+    return text.encode()
+
+
+@lru_cache(maxsize=4096)
+def _read(data: bytes) -> str:
+    return data.decode()

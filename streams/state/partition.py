@@ -1,0 +1,367 @@
+"""The state of one partition in RocksDB."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from struct import Struct
+from typing import Final, NamedTuple, Protocol
+
+from rocksdict import WriteBatch
+
+from schemas.cloudevents import OrderKey
+from streams.policy.book import BookNumber
+from streams.state.codec.checkpoint import Checkpoint
+from streams.state.codec.held import (
+    Marker,
+    book_text,
+    decode_held,
+    decode_marker,
+    encode_held,
+    encode_marker,
+    is_live,
+    order_of,
+    with_book,
+)
+from streams.state.errors import StateDamagedError, translate
+from streams.state.order import book_number, is_stale
+from streams.state.published import read_published
+from streams.state.rocks import Database, Memory, mark_damaged, pairs, throw_away
+from streams.state.view import Gone, Held, Slice
+
+_CHECKPOINT: Final = b"checkpoint"
+_MARKERS: Final = b"m"
+"""In the meta data: `m`, when a marker may be forgotten (Unix ms, big endian), its key."""
+_MARKERS_END: Final = b"n"
+_WHEN: Final = Struct(">Q")
+_FORGET_AT_ONCE: Final = 256
+_STEPS_BEFORE_SEEK: Final = 4
+_LOOK_EVERY: Final = 32
+
+
+class Place(NamedTuple):
+    """Which partition a state is of. Names are full topic names; `owned`: lotrisk's member names in its contract."""
+
+    source: str
+    enriched: str
+    partition: int
+    owned: frozenset[str]
+
+
+class PublishedRecord(Protocol):
+    """What the state reads of a record of the enriched topic."""
+
+    @property
+    def key(self) -> bytes | None: ...
+    @property
+    def value(self) -> bytes | None: ...
+    @property
+    def headers(self) -> Sequence[tuple[str, bytes | None]]: ...
+
+
+class Restoring(Protocol):
+    """Restores states together; `streams.state.restore`."""
+
+    async def restore(self, states: Sequence[RocksState]) -> None: ...
+
+
+class RocksState:
+    """See `streams.state.view.PartitionState`. Nothing is opened before `open`; it stays open across rebalances.
+
+    Every method raises StateError where the directory turns out damaged, full or unwritable: the worker has to end. A
+    directory that is damaged is marked, and built anew at the next start.
+    """
+
+    def __init__(
+        self,
+        place: Place,
+        directory: Path,
+        memory: Memory,
+        restoring: Restoring,
+        *,
+        exactly_once: bool,
+        now_ms: Callable[[], int],
+    ) -> None:
+        self.place = place
+        self.directory = directory
+        self.checkpoint: Checkpoint | None = None
+        self.marker_ms = 0
+        """How long a tombstone's marker is kept; set by a restore from the topic's `delete.retention.ms`."""
+        self.unreadable = 0
+        """Records of the enriched topic that were not lotrisk's, since the state was opened."""
+        self._memory = memory
+        self._restoring = restoring
+        self._exactly_once = exactly_once
+        self._now_ms = now_ms
+        self._database: Database | None = None
+        self._next_expiry_ms: int | None = None
+
+    # -- life
+
+    @property
+    def is_open(self) -> bool:
+        """Whether its files are open in this process."""
+        return self._database is not None
+
+    def open(self) -> None:
+        """Open the files and read the checkpoint; nothing where that is done.
+
+        Raises:
+            StateLockedError: another process has them.
+            StateUnusableError: they can't be read or written.
+            StateDamagedError: `reset` mends it.
+        """
+        if self._database is not None:
+            return
+        database = Database(self.directory, self._memory)
+        try:
+            found = database.meta.get(_CHECKPOINT)
+            self.checkpoint = Checkpoint.decode(found) if found is not None else None
+            self._database = database
+            self._next_expiry_ms = next((when for when, _ in self._markers()), None)
+        except Exception as error:
+            self._database = None
+            database.close()
+            raise translate(error, self.directory) from error
+
+    def reset(self) -> None:
+        """Throw away what is stored and begin anew with nothing."""
+        self.close()
+        throw_away(self.directory)
+        self.checkpoint = None
+        self.open()
+
+    def close(self) -> None:
+        """Close the files."""
+        database, self._database = self._database, None
+        if database is not None:
+            database.close()
+
+    async def restore(self) -> None:
+        """Restore this partition alone; those of one assignment are faster together (`StateStore.restore`)."""
+        await self._restoring.restore([self])
+
+    # -- reading
+
+    def held(self, key: bytes) -> Held | None:
+        """See PartitionState."""
+        with self._guarded() as database:
+            head = database.heads.get(key)
+            return decode_held(head) if head is not None and is_live(head) else None
+
+    def canonical(self, key: bytes) -> bytes | None:
+        """See PartitionState."""
+        with self._guarded() as database:
+            found = database.canonical.get(key)
+            assert found is None or isinstance(found, bytes)
+            return found
+
+    def marker(self, key: bytes) -> Marker | None:
+        """The tombstone remembered under `key`."""
+        with self._guarded() as database:
+            head = database.heads.get(key)
+            return decode_marker(head) if head is not None and not is_live(head) else None
+
+    def scan(
+        self,
+        after: bytes | None = None,
+        *,
+        limit: int = 500,
+        below: BookNumber | None = None,
+        seconds: float = 0.005,
+        canonical: bool = True,
+    ) -> Slice:
+        """See PartitionState."""
+        ends = time.perf_counter() + seconds
+        # The smallest key after `after`.
+        first = None if after is None else after + b"\0"
+        lower: dict[bytes, bool] = {}
+        records: list[tuple[bytes, Held]] = []
+        passed = 0
+        with self._guarded() as database:
+            bodies = _Bodies(database) if canonical else None
+            for key, head in pairs(database.heads, first):
+                passed += 1
+                if is_live(head):
+                    wanted = True
+                    if below is not None:
+                        text = book_text(head)
+                        is_lower = lower.get(text)
+                        if is_lower is None:
+                            is_lower = lower[text] = book_number(text.decode()) < below
+                        wanted = is_lower
+                    if wanted:
+                        records.append((key, decode_held(head, bodies.of(key) if bodies is not None else None)))
+                if len(records) >= limit or (not passed % _LOOK_EVERY and time.perf_counter() > ends):
+                    return Slice(records, key, passed)
+        return Slice(records, None, passed)
+
+    def estimate(self) -> int:
+        """See PartitionState."""
+        with self._guarded() as database:
+            return int(database.heads.property_int_value("rocksdb.estimate-num-keys") or 0)
+
+    def disk_bytes(self) -> int:
+        """See PartitionState."""
+        with self._guarded() as database:
+            return database.disk_bytes()
+
+    # -- writing
+
+    def apply(self, published: Mapping[bytes, Held | Gone], position: int | None, *, first: int | None = None) -> int:
+        """See PartitionState."""
+        before = self.checkpoint
+        if before is None:
+            raise RuntimeError(f"{self.directory}: written to before it was restored")
+        now_ms = self._now_ms()
+        if self._exactly_once:
+            # The commit has just proved that nobody else owns the partition: the state is right as of now.
+            after = _moved(before, before.position if position is None else max(position, before.position), now_ms)
+        elif position is not None and first is not None and first <= before.position:
+            after = _moved(before, max(position, before.position), now_ms)
+        else:
+            after = before
+        return self._write(published.items(), after, guard=not self._exactly_once, now_ms=now_ms)
+
+    def take_in(self, records: Iterable[PublishedRecord], checkpoint: Checkpoint) -> int:
+        """Take in records of the enriched partition, in order, in one write with the checkpoint they lead to.
+
+        Returns how many were ignored: stale, or not lotrisk's.
+        """
+        outcomes: list[tuple[bytes, Held | Gone]] = []
+        unreadable = 0
+        owned = self.place.owned
+        for record in records:
+            key = record.key
+            outcome = read_published(record.value, record.headers, owned) if key is not None else None
+            if key is None or outcome is None:
+                unreadable += 1
+            else:
+                outcomes.append((key, outcome))
+        self.unreadable += unreadable
+        return unreadable + self._write(outcomes, checkpoint, guard=True, now_ms=self._now_ms())
+
+    def rebook(self, keys: Iterable[bytes], book: BookNumber) -> None:
+        """See PartitionState."""
+        with self._guarded() as database:
+            batch = WriteBatch(raw_mode=True)
+            for key in keys:
+                head = database.heads.get(key)
+                if head is not None and is_live(head) and book_number(book_text(head).decode()) < book:
+                    batch.put(key, with_book(head, book), database.in_heads)
+            if not batch.is_empty():
+                database.write(batch)
+
+    def _write(
+        self, outcomes: Iterable[tuple[bytes, Held | Gone]], checkpoint: Checkpoint, *, guard: bool, now_ms: int
+    ) -> int:
+        ignored = 0
+        with self._guarded() as database:
+            heads, in_heads, in_canonical = database.heads, database.in_heads, database.in_canonical
+            batch = WriteBatch(raw_mode=True)
+            latest: dict[bytes, OrderKey] = {}
+            expires_ms = now_ms + self.marker_ms
+            next_expiry_ms = self._next_expiry_ms
+            for key, outcome in outcomes:
+                if guard:
+                    order = latest.get(key)
+                    if order is None and (head := heads.get(key)) is not None:
+                        order = order_of(head)
+                    if order is not None and is_stale(outcome.order, order):
+                        ignored += 1
+                        continue
+                    latest[key] = outcome.order
+                if type(outcome) is Held:
+                    batch.put(key, encode_held(outcome), in_heads)
+                    if outcome.canonical is not None:
+                        batch.put(key, outcome.canonical, in_canonical)
+                else:
+                    batch.delete(key, in_canonical)
+                    if self._exactly_once:
+                        batch.delete(key, in_heads)
+                    else:
+                        batch.put(key, encode_marker(Marker(outcome.order, expires_ms)), in_heads)
+                        batch.put(_MARKERS + _WHEN.pack(expires_ms) + key, b"")
+                        next_expiry_ms = expires_ms if next_expiry_ms is None else min(next_expiry_ms, expires_ms)
+            if next_expiry_ms is not None and next_expiry_ms <= now_ms:
+                next_expiry_ms = self._forget(batch, latest.keys() if guard else dict(outcomes).keys(), now_ms)
+            batch.put(_CHECKPOINT, checkpoint.encode())
+            database.write(batch)
+            self._next_expiry_ms = next_expiry_ms
+            self.checkpoint = checkpoint
+        return ignored
+
+    def _forget(self, batch: WriteBatch, written: Iterable[bytes], now_ms: int) -> int | None:
+        """Delete markers that may be forgotten, some at a time; returns when to look again."""
+        database = self._database
+        assert database is not None
+        busy = set(written)
+        for number, (when_ms, key) in enumerate(self._markers()):
+            if when_ms > now_ms or number >= _FORGET_AT_ONCE:
+                return when_ms
+            batch.delete(_MARKERS + _WHEN.pack(when_ms) + key)
+            head = database.heads.get(key)
+            # The key may have come back since, or been removed again: then this entry is all that is left of it.
+            if head is not None and not is_live(head) and decode_marker(head).expires_ms == when_ms and key not in busy:
+                batch.delete(key, database.in_heads)
+        return None
+
+    def _markers(self) -> Iterator[tuple[int, bytes]]:
+        database = self._database
+        assert database is not None
+        for entry in database.meta.keys(from_key=_MARKERS):
+            assert isinstance(entry, bytes)
+            if entry >= _MARKERS_END:
+                return
+            yield _WHEN.unpack_from(entry, 1)[0], entry[1 + _WHEN.size :]
+
+    @contextmanager
+    def _guarded(self) -> Iterator[Database]:
+        database = self._database
+        if database is None:
+            raise RuntimeError(f"{self.directory}: used while it is not open")
+        try:
+            yield database
+        except Exception as error:
+            if type(error) is not Exception:
+                # RocksDB's errors are plain ones; anything else is a mistake of this program's, not of the directory's.
+                raise
+            translated = translate(error, self.directory)
+            if isinstance(translated, StateDamagedError):
+                mark_damaged(self.directory)
+            raise translated from error
+
+
+class _Bodies:
+    """Canonical records beside a scan of the heads: both are in key order, so most are the next one."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._items = pairs(database.canonical, None)
+        self._ahead: tuple[bytes, bytes] | None = None
+        self._started = False
+
+    def of(self, key: bytes) -> bytes | None:
+        if not self._started:
+            self._started = True
+            self._seek(key)
+        for _ in range(_STEPS_BEFORE_SEEK):
+            ahead = self._ahead
+            if ahead is None or ahead[0] > key:
+                return None
+            if ahead[0] == key:
+                self._ahead = next(self._items, None)
+                return ahead[1]
+            self._ahead = next(self._items, None)
+        self._seek(key)
+        return self._ahead[1] if self._ahead is not None and self._ahead[0] == key else None
+
+    def _seek(self, key: bytes) -> None:
+        self._items = pairs(self._database.canonical, key)
+        self._ahead = next(self._items, None)
+
+
+def _moved(checkpoint: Checkpoint, position: int, saved_at_ms: int) -> Checkpoint:
+    return Checkpoint(checkpoint.topic, checkpoint.topic_id, position, saved_at_ms)

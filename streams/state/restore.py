@@ -1,0 +1,248 @@
+"""Bringing states to the end of their enriched partitions, all of one assignment together, by one consumer.
+
+The end is the last stable offset, taken after the lanes' producers have started: that has settled what an earlier owner
+left. Reached is it when the consumer's *position* has come there, since what stands at the end may be no record at all:
+markers, an aborted transaction, a gap left by compaction.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Collection, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from kafka import KafkaAdminClient
+from kafka.admin import ConfigResource, ConfigResourceType
+
+from streams.connection import aiokafka_options, kafka_python_options
+from streams.settings import ProcessingGuarantee, Settings
+from streams.state.codec.checkpoint import Checkpoint
+from streams.state.errors import StateDamagedError, StateError, StateLockedError
+from streams.state.verdict import EnrichedPartition, Rebuilt, why_rebuild
+
+if TYPE_CHECKING:
+    from streams.state.partition import RocksState
+
+log = logging.getLogger(__name__)
+
+STALLED_SECONDS: Final = 30.0
+"""Give up when no position moves for this long."""
+LOCK_WAIT_SECONDS: Final = 10.0
+"""Another worker on this machine gives a partition's directory up only when its own rebalance is complete."""
+LOG_EVERY_SECONDS: Final = 5.0
+_LOCK_RETRY_SECONDS: Final = 0.2
+_SLICE_RECORDS: Final = 500
+_FETCH_BYTES: Final = 16 * 1024 * 1024
+_PARTITION_FETCH_BYTES: Final = 2 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class RestoreProgress:
+    """How far one partition's restore is. `remaining` counts offsets, so gaps and markers too; `rate` is records/s."""
+
+    source: str
+    partition: int
+    restored: int
+    remaining: int
+    seconds: float
+    rebuilt: Rebuilt | None
+    done: bool
+
+    @property
+    def rate(self) -> float:
+        """Records a second since the restore began."""
+        return self.restored / self.seconds if self.seconds > 0 else 0.0
+
+
+@dataclass(slots=True)
+class _Course:
+    """One partition on its way to `end`."""
+
+    state: RocksState
+    topic_id: str
+    position: int
+    end: int
+    began_ms: int
+    saved_at_ms: int
+    rebuilt: Rebuilt | None
+    restored: int = 0
+    ignored: int = 0
+    started: float = field(default_factory=time.perf_counter)
+
+    def checkpoint(self, position: int) -> Checkpoint:
+        # Until the end is reached, what was read first is as old as the checkpoint the restore began from.
+        saved_at_ms = self.began_ms if position >= self.end else self.saved_at_ms
+        return Checkpoint(self.state.place.enriched, self.topic_id, position, saved_at_ms)
+
+    def progress(self) -> RestoreProgress:
+        remaining = max(0, self.end - self.position)
+        return RestoreProgress(
+            self.state.place.source,
+            self.state.place.partition,
+            self.restored,
+            remaining,
+            time.perf_counter() - self.started,
+            self.rebuilt,
+            remaining == 0,
+        )
+
+
+class Restorer:
+    """Restores states from the enriched topics. `progress` is told about each partition, slice by slice."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        now_ms: Callable[[], int],
+        progress: Callable[[RestoreProgress], None] = lambda _: None,
+        lock_wait_seconds: float = LOCK_WAIT_SECONDS,
+    ) -> None:
+        self._settings = settings
+        self._exactly_once = settings.processing_guarantee is ProcessingGuarantee.EXACTLY_ONCE
+        self._now_ms = now_ms
+        self._progress = progress
+        self._lock_wait_seconds = lock_wait_seconds
+
+    async def restore(self, states: Sequence[RocksState]) -> None:
+        """Open `states` and bring them to the end of their partitions.
+
+        Raises:
+            StateError: a directory can't be used, or an enriched topic does not exist.
+            TimeoutError: the end was not reached although nothing moved for half a minute.
+            KafkaError: the brokers can't be reached.
+        """
+        if not states:
+            return
+        damaged = {state.place: await self._open(state) for state in states}
+        topics = sorted({state.place.enriched for state in states})
+        described = await asyncio.to_thread(_describe, self._settings, topics)
+        consumer = AIOKafkaConsumer(
+            group_id=None,
+            client_id=f"{self._settings.group}-restore",
+            isolation_level="read_committed",
+            auto_offset_reset="earliest",
+            enable_auto_commit=False,
+            fetch_max_bytes=_FETCH_BYTES,
+            max_partition_fetch_bytes=_PARTITION_FETCH_BYTES,
+            fetch_max_wait_ms=100,
+            **aiokafka_options(self._settings),
+        )
+        await consumer.start()
+        try:
+            by_partition = {TopicPartition(state.place.enriched, state.place.partition): state for state in states}
+            consumer.assign(list(by_partition))
+            began_ms = self._now_ms()
+            ends = await consumer.end_offsets(list(by_partition))
+            begins = await consumer.beginning_offsets(list(by_partition))
+            courses: dict[TopicPartition, _Course] = {}
+            for tp, state in by_partition.items():
+                topic_id, retention_ms = described[tp.topic]
+                found = EnrichedPartition(tp.topic, topic_id, retention_ms, begins[tp], ends[tp])
+                courses[tp] = self._begin(state, found, began_ms, damaged[state.place])
+                await asyncio.sleep(0)
+            await self._follow(consumer, courses)
+        finally:
+            await consumer.stop()
+
+    async def _open(self, state: RocksState) -> Rebuilt | None:
+        """Open the files; waits for another worker to let go of them. Says whether they had to be thrown away."""
+        deadline = time.monotonic() + self._lock_wait_seconds
+        while True:
+            try:
+                state.open()
+            except StateLockedError:
+                if time.monotonic() > deadline:
+                    raise
+                await asyncio.sleep(_LOCK_RETRY_SECONDS)
+            except StateDamagedError as error:
+                log.warning("%s", error)
+                state.reset()
+                return Rebuilt.DAMAGED
+            else:
+                return None
+
+    def _begin(self, state: RocksState, found: EnrichedPartition, began_ms: int, rebuilt: Rebuilt | None) -> _Course:
+        state.marker_ms = found.delete_retention_ms // 2
+        checkpoint = state.checkpoint
+        if checkpoint is not None:
+            why = why_rebuild(checkpoint, found, began_ms, exactly_once=self._exactly_once)
+            if why is not None:
+                log.warning("%s: thrown away (%s): %s, topic %s", state.directory, why, checkpoint, found)
+                state.reset()
+                checkpoint, rebuilt = None, why
+        position = checkpoint.position if checkpoint is not None else 0
+        saved_at_ms = checkpoint.saved_at_ms if checkpoint is not None else began_ms
+        return _Course(state, found.topic_id, max(position, found.begin), found.end, began_ms, saved_at_ms, rebuilt)
+
+    async def _follow(self, consumer: AIOKafkaConsumer, courses: dict[TopicPartition, _Course]) -> None:
+        pending = set()
+        for tp, course in courses.items():
+            if course.position < course.end:
+                consumer.seek(tp, course.position)
+                pending.add(tp)
+            else:
+                consumer.pause(tp)
+                course.state.take_in((), course.checkpoint(course.position))
+            self._progress(course.progress())
+        loop = asyncio.get_running_loop()
+        moved = told = loop.time()
+        while pending:
+            batches = await consumer.getmany(*pending, timeout_ms=200, max_records=_SLICE_RECORDS)
+            for tp in list(pending):
+                course = courses[tp]
+                position = await consumer.position(tp)
+                records = batches.get(tp, ())
+                if position == course.position and not records:
+                    continue
+                moved = loop.time()
+                course.ignored += course.state.take_in(records, course.checkpoint(position))
+                course.restored += len(records)
+                course.position = position
+                if position >= course.end:
+                    pending.discard(tp)
+                    consumer.pause(tp)
+                self._progress(course.progress())
+            if loop.time() - told > LOG_EVERY_SECONDS:
+                told = loop.time()
+                _log(courses.values())
+            if pending and loop.time() - moved > STALLED_SECONDS:
+                where = ", ".join(
+                    f"{tp.topic}[{tp.partition}] at {courses[tp].position} of {courses[tp].end}"
+                    for tp in sorted(pending)
+                )
+                raise TimeoutError(f"state not restored: nothing moved for {STALLED_SECONDS:.0f} s: {where}")
+            await asyncio.sleep(0)
+        _log(courses.values())
+
+
+def _log(courses: Collection[_Course]) -> None:
+    restored = sum(course.restored for course in courses)
+    remaining = sum(course.progress().remaining for course in courses)
+    seconds = max(course.progress().seconds for course in courses)
+    rate = restored / seconds if seconds > 0 else 0.0
+    log.info(
+        "state: %d partitions, %d records restored in %.1f s (%.0f/s), %d ignored, %d offsets to go%s",
+        len(courses), restored, seconds, rate, sum(course.ignored for course in courses), remaining,
+        f", about {remaining / rate:.0f} s" if remaining and rate else "",
+    )  # fmt: skip
+
+
+def _describe(settings: Settings, topics: Sequence[str]) -> dict[str, tuple[str, int]]:
+    """Topic id and `delete.retention.ms` of each topic, as they are now: a topic may have been made anew."""
+    with closing(KafkaAdminClient(**kafka_python_options(settings))) as admin:
+        described = {topic["name"]: topic for topic in admin.describe_topics(topics) if not topic.get("error_code")}
+        missing = [topic for topic in topics if topic not in described]
+        if missing:
+            raise StateError(f"topics don't exist: {', '.join(missing)}. Run `lotrisk topics apply`")
+        resources = [ConfigResource(ConfigResourceType.TOPIC, topic) for topic in topics]
+        configs = admin.describe_configs(resources, config_filter="all")["topic"]
+    return {
+        topic: (str(described[topic]["topic_id"]), int(configs[topic]["delete.retention.ms"]["value"]))
+        for topic in topics
+    }

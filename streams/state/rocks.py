@@ -1,0 +1,126 @@
+"""RocksDB as the state uses it: what it may take of memory, files and disk. Only here are its options known."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final, cast
+
+from rocksdict import BlockBasedOptions, Cache, DBCompressionType, Options, Rdict, WriteBatch, WriteBufferManager
+
+from streams.state.errors import StateDamagedError, StateUnusableError, translate
+
+HEADS: Final = "heads"
+CANONICAL: Final = "canonical"
+
+_MIB: Final = 1024 * 1024
+_CACHE_BYTES: Final = 64 * _MIB
+_WRITE_BUFFERS_BYTES: Final = 64 * _MIB
+"""Of all partitions together."""
+_WRITE_BUFFER_BYTES: Final = 8 * _MIB
+_LOG_BYTES: Final = 16 * _MIB
+"""Most of one partition's write-ahead log, which a worker that was killed reads again when it opens the state."""
+_OPEN_FILES: Final = 64
+_BLOCK_BYTES: Final = 16 * 1024
+_BLOOM_BITS: Final = 10
+_REBUILD: Final = "REBUILD"
+
+
+class Memory:
+    """What all partitions of a worker share: block cache and write buffers."""
+
+    def __init__(self) -> None:
+        self._cache = Cache(_CACHE_BYTES)
+        self._buffers = WriteBufferManager(_WRITE_BUFFERS_BYTES, False)
+
+    def options(self) -> Options:
+        """Options of a database or of one of its column families."""
+        options = Options(raw_mode=True)
+        options.create_if_missing(True)
+        options.create_missing_column_families(True)
+        options.set_write_buffer_manager(self._buffers)
+        options.set_write_buffer_size(_WRITE_BUFFER_BYTES)
+        options.set_max_total_wal_size(_LOG_BYTES)
+        options.set_max_open_files(_OPEN_FILES)
+        options.set_keep_log_file_num(2)
+        options.set_max_log_file_size(_MIB)
+        options.set_compression_type(DBCompressionType.lz4())
+        options.set_bottommost_compression_type(DBCompressionType.zstd())
+        table = BlockBasedOptions()
+        table.set_block_cache(self._cache)
+        table.set_block_size(_BLOCK_BYTES)
+        table.set_bloom_filter(_BLOOM_BITS, False)
+        table.set_cache_index_and_filter_blocks(True)
+        table.set_pin_l0_filter_and_index_blocks_in_cache(True)
+        options.set_block_based_table_factory(table)
+        return options
+
+
+class Database:
+    """One open database: meta data in the default column family, heads and canonical records in their own."""
+
+    def __init__(self, directory: Path, memory: Memory) -> None:
+        """Open it, making what is missing.
+
+        Raises:
+            StateLockedError, StateUnusableError: see there.
+            StateDamagedError: also where an earlier process found damage and left its mark.
+        """
+        self.directory = directory
+        try:
+            directory.mkdir(parents=True, exist_ok=True)
+            if (directory / _REBUILD).exists():
+                raise StateDamagedError(f"state directory {directory} was found damaged while it was in use")
+            families = {name: memory.options() for name in (HEADS, CANONICAL)}
+            self.meta = Rdict(str(directory), memory.options(), column_families=families)
+        except StateDamagedError:
+            raise
+        except OSError as error:
+            raise StateUnusableError(str(translate(error, directory))) from error
+        except Exception as error:
+            raise translate(error, directory) from error
+        self.heads = self.meta.get_column_family(HEADS)
+        self.canonical = self.meta.get_column_family(CANONICAL)
+        self.in_heads = self.meta.get_column_family_handle(HEADS)
+        self.in_canonical = self.meta.get_column_family_handle(CANONICAL)
+
+    def close(self) -> None:
+        """Close it; what is in memory is in the write-ahead log."""
+        self.meta.close()
+
+    def write(self, batch: WriteBatch) -> None:
+        """All of the batch or nothing."""
+        self.meta.write(batch)
+
+    def disk_bytes(self) -> int:
+        """Bytes of all its files."""
+        return sum(file.stat().st_size for file in self.directory.iterdir() if file.is_file())
+
+
+def pairs(family: Rdict, first: bytes | None) -> Iterator[tuple[bytes, bytes]]:
+    """Keys and values of a family in key order, from the key `first` on, itself included; None: from the beginning."""
+    # Raw mode: keys and values are bytes, which rocksdict's types don't know.
+    return cast("Iterator[tuple[bytes, bytes]]", family.items(from_key=first))
+
+
+def mark_damaged(directory: Path) -> None:
+    """Have the next process build this state anew; best effort, for without the mark it meets the damage again."""
+    try:
+        (directory / _REBUILD).touch()
+    except OSError:
+        return
+
+
+def throw_away(directory: Path) -> None:
+    """Remove the database in `directory`.
+
+    Raises:
+        StateUnusableError: it can't be removed.
+    """
+    try:
+        shutil.rmtree(directory)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise StateUnusableError(str(translate(error, directory))) from error

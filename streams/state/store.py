@@ -1,0 +1,62 @@
+"""The states of a worker's partitions: where they are, which stay open, and what they share."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection, Sequence
+
+from streams.settings import ProcessingGuarantee, Settings
+from streams.state.partition import Place, RocksState
+from streams.state.restore import LOCK_WAIT_SECONDS, RestoreProgress, Restorer
+from streams.state.rocks import Memory
+
+
+class StateStore:
+    """One a worker. A state stays open across rebalances, until `close_except` finds its partition gone."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        progress: Callable[[RestoreProgress], None] = lambda _: None,
+        clock: Callable[[], float] = time.time,
+        lock_wait_seconds: float = LOCK_WAIT_SECONDS,
+    ) -> None:
+        """`clock` gives Unix seconds: it dates checkpoints and markers and reaches no output."""
+
+        def now_ms() -> int:
+            return int(clock() * 1000)
+
+        self._root = settings.state_dir / settings.group
+        self._exactly_once = settings.processing_guarantee is ProcessingGuarantee.EXACTLY_ONCE
+        self._now_ms = now_ms
+        self._memory = Memory()
+        self._restorer = Restorer(settings, now_ms=now_ms, progress=progress, lock_wait_seconds=lock_wait_seconds)
+        self._states: dict[tuple[str, int], RocksState] = {}
+
+    def state(self, place: Place) -> RocksState:
+        """The state of a partition, the same as before where it is still open; nothing is read until its restore."""
+        key = (place.source, place.partition)
+        state = self._states.get(key)
+        if state is None:
+            directory = self._root / place.source / str(place.partition)
+            state = self._states[key] = RocksState(
+                place, directory, self._memory, self._restorer, exactly_once=self._exactly_once, now_ms=self._now_ms
+            )
+        return state
+
+    async def restore(self, states: Sequence[RocksState]) -> None:
+        """Bring states to the end of their partitions, together; see `Restorer.restore`."""
+        await self._restorer.restore(states)
+
+    def close_except(self, kept: Collection[tuple[str, int]]) -> None:
+        """Close the states of partitions (input topic's full name, number) that are not `kept`.
+
+        Another worker may open them then. Call it once the lanes of the old assignment have ended.
+        """
+        for key in [key for key in self._states if key not in kept]:
+            self._states.pop(key).close()
+
+    def close(self) -> None:
+        """Close all."""
+        self.close_except(())
