@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from schemas.vehicle import Vehicle
 from streams.enrich.bill import vehicle_bill
+from streams.enrich.classify import classify_vehicle
 from streams.enrich.context import Context
 from streams.enrich.record import vin_problem
 from streams.enrich.tariff import Cents, ViewRates, usd
@@ -78,7 +79,7 @@ def explain_vin(vin: str, context: Context, **stated: object) -> dict[str, Any]:
         "powertrain": what.identity.powertrain,
         "traction_magnets": what.identity.traction_magnets,
         "battery_chemistry": what.identity.battery_chemistry,
-        "why": [origin.why, *what.why],
+        "why": [origin.why, *classify_vehicle(facts, context.reference.vehicles).why],
         "rare_earth_g": named(block["rare_earth_g"]) if block is not None else None,
         "bill": _bill(profile, context),
         "exposure": block,

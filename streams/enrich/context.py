@@ -13,8 +13,9 @@ if TYPE_CHECKING:
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
 
-MEMO_ENTRIES: Final = 65_536
-"""Most entries of one memory. A lot has a few thousand VIN patterns and some hundred part families."""
+MEMO_ENTRIES: Final = 32_768
+"""Most entries of one memory. A lot has a few thousand VIN patterns and some hundred part families; a vehicle pattern
+takes about 3 KB over all memories."""
 
 
 class Memo(dict[K, V], Generic[K, V]):

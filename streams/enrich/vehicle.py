@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from decimal import Decimal
-from typing import Final
+from typing import Final, cast
 
 import orjson
 
@@ -20,7 +20,7 @@ from schemas.fields import Confidence, StockClass
 from schemas.vehicle import Vehicle
 from streams.enrich.bill import vehicle_bill
 from streams.enrich.classify import VehicleClass, VehicleIdentity, classify_vehicle
-from streams.enrich.context import Context
+from streams.enrich.context import Context, Memo
 from streams.enrich.exposure import Exposure, exposure, weakest
 from streams.enrich.origin import VehicleOrigin, vehicle_origin
 from streams.enrich.outcome import Enriched, Outcome, Reason, Rejected, Removed
@@ -34,6 +34,9 @@ from streams.reference.vehicles import CustomsValueShare
 _USED: Final = frozenset({StockClass.USED, StockClass.CPO})
 _DAY: Final = timedelta(days=1)
 _SHARE_STEP: Final = 10_000
+_KEPT_READINGS: Final = 64
+"""Most readings of one profile kept: stated USMCA shares are any number."""
+_NO_EXPOSURE: Final = b',"exposure":null'
 
 Shares = tuple[int, int, int]
 """Customs value as low, central, high shares of MSRP, in ten-thousandths."""
@@ -43,7 +46,8 @@ Shares = tuple[int, int, int]
 class VehicleProfile:
     """What follows from a VIN's pattern and the stated country of assembly, whatever the dates and the price.
 
-    `encoded` holds the JSON members decoded, origin, classification and exposure, without braces.
+    `encoded` holds the JSON members decoded, origin and classification, without braces; `exposure_json` the next one,
+    which vehicles of one drive and origin share.
     """
 
     facts: VinFacts
@@ -55,8 +59,9 @@ class VehicleProfile:
     warnings: tuple[str, ...]
     notes: tuple[str, ...]
     encoded: bytes
-    rated: dict[object, _RatedAs] = field(default_factory=dict)
-    tails: dict[object, bytes] = field(default_factory=dict)
+    exposure_json: bytes
+    rated: Memo[object, _RatedAs] = field(default_factory=lambda: Memo(_KEPT_READINGS))
+    tails: Memo[object, bytes] = field(default_factory=lambda: Memo(_KEPT_READINGS))
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +107,7 @@ def enrich_vehicle(key: bytes | None, value: bytes | None, context: Context) -> 
     members = b"".join(
         (
             profile.encoded,
+            profile.exposure_json,
             _tariff_json(duty).encode(),
             _tail(record, profile, duty, context),
         )
@@ -125,8 +131,11 @@ def _profile(facts: VinFacts, stated: str | None, context: Context) -> VehiclePr
     origin = vehicle_origin(facts, stated, context.reference.vehicles)
     what = _class(facts, context)
     exposed: Exposure | None = None
+    exposure_json = _NO_EXPOSURE
     if what.estimated:
-        exposed = _exposure(replace(what.identity, make=None, model=None, model_year=None), origin.country, context)
+        exposed, exposure_json = _exposure(
+            replace(what.identity, make=None, model=None, model_year=None), origin.country, context
+        )
     warnings = [*origin.warnings, *what.warnings]
     if not facts.check_digit_valid:
         warnings.append(f"check_digit: position 9 should be {check_digit(facts.pattern)}")
@@ -160,7 +169,6 @@ def _profile(facts: VinFacts, stated: str | None, context: Context) -> VehiclePr
             "basis": "vin",
             "confidence": what.confidence,
         },
-        "exposure": exposed.block if exposed else None,
     }
     return VehicleProfile(
         facts=facts,
@@ -172,29 +180,30 @@ def _profile(facts: VinFacts, stated: str | None, context: Context) -> VehiclePr
         warnings=tuple(warnings),
         notes=tuple(dict.fromkeys(notes)),
         encoded=orjson.dumps(members)[1:-1],
+        exposure_json=exposure_json,
     )
 
 
 def _class(facts: VinFacts, context: Context) -> VehicleClass:
-    """Line and drive of all vehicles of one pattern, whatever the book."""
+    """Line and drive of all vehicles of one pattern, whatever the book, without the reasons, which nobody streams."""
     memo = context.lasting("vehicle_classes")
     found = memo.get(facts.pattern)
     if found is None:
-        found = memo.keep(facts.pattern, classify_vehicle(facts, context.reference.vehicles))
+        found = memo.keep(facts.pattern, replace(classify_vehicle(facts, context.reference.vehicles), why=()))
     assert isinstance(found, VehicleClass)
     return found
 
 
-def _exposure(identity: VehicleIdentity, origin: str | None, context: Context) -> Exposure:
-    """The exposure of all vehicles of one drive and origin; a bill depends on no name."""
+def _exposure(identity: VehicleIdentity, origin: str | None, context: Context) -> tuple[Exposure, bytes]:
+    """The exposure of all vehicles of one drive and origin, and its JSON member; a bill depends on no name."""
     memo = context.memo("vehicle_exposures")
     key = (identity, origin)
     found = memo.get(key)
     if found is None:
         materials = context.reference.materials
-        found = memo.keep(key, exposure(vehicle_bill(identity, materials), origin, context.book, materials))
-    assert isinstance(found, Exposure)
-    return found
+        exposed = exposure(vehicle_bill(identity, materials), origin, context.book, materials)
+        found = memo.keep(key, (exposed, b',"exposure":' + orjson.dumps(exposed.block)))
+    return cast(tuple[Exposure, bytes], found)
 
 
 def rate_vehicle(record: Vehicle, profile: VehicleProfile, context: Context) -> VehicleTariff:
@@ -288,7 +297,7 @@ def _dated_shares(origin: str | None, rows: Iterable[CustomsValueShare]) -> _Dat
 def entry_dates(record: Vehicle, context: Context) -> tuple[date, date] | None:
     """The likely entry dates by the most telling date of the record; None where it has none.
 
-    Never after the day in force: the unit is here.
+    Never after the unit came into stock, or was last reported in stock; without either, not after the book's day.
     """
     for row in context.reference.vehicles.entry_dates:
         day = _date_of(record, row.basis)
@@ -296,8 +305,16 @@ def entry_dates(record: Vehicle, context: Context) -> tuple[date, date] | None:
             continue
         first, last = day + row.earliest_days * _DAY, day + row.latest_days * _DAY
         if row.basis != "entry_date":
-            last = max(first, min(last, context.book.day))
+            last = max(first, min(last, _here_by(record) or context.book.day))
         return (first, last)
+    return None
+
+
+def _here_by(record: Vehicle) -> date | None:
+    if record.in_stock_date is not None:
+        return record.in_stock_date
+    if record.updated_at is not None and record.stock_class is not StockClass.IN_TRANSIT:
+        return record.updated_at.date()
     return None
 
 
@@ -317,7 +334,7 @@ def _rated_as(
     found = profile.rated.get(key)
     earliest = context.book.trade.first_day
     if found is None or (found.schedule is not None and earliest < found.schedule.first > first):
-        found = profile.rated[key] = _rate_as(usmca, us_content, first, profile, context)
+        found = profile.rated.keep(key, _rate_as(usmca, us_content, first, profile, context))
     return found
 
 
@@ -405,7 +422,7 @@ def _tail(record: Vehicle, profile: VehicleProfile, duty: VehicleTariff, context
     key = (duty.missing_facts, duty.warnings)
     found = profile.tails.get(key)
     if found is None:
-        found = profile.tails[key] = _encode_tail(record, profile, duty, context)
+        found = profile.tails.keep(key, _encode_tail(record, profile, duty, context))
     return found
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, time
 from decimal import Decimal, InvalidOperation
 from operator import mul
+from sys import intern
 from typing import Final
 
 import ultravin
@@ -98,10 +99,12 @@ def _decode(vin: str, key: str, valid: bool, context: Context) -> VinFacts:
     def text(name: str) -> str | None:
         value = attributes.get(name, "")
         joined = " ".join(value) if isinstance(value, list) else value
-        return joined.strip() or None
+        joined = joined.strip()
+        return intern(joined) if joined else None
 
     def joined(*names: str) -> str | None:
-        return " ".join(part for name in names if (part := text(name))) or None
+        found = " ".join(part for name in names if (part := text(name)))
+        return intern(found) if found else None
 
     return VinFacts(
         pattern=vin if key == vin else key[:8] + "-" + key[8:],

@@ -15,7 +15,7 @@ from schemas.enriched import EnrichedVehicle
 from streams import reference
 from streams.enrich.context import Context
 from streams.enrich.outcome import Enriched, Reason, Rejected, Removed
-from streams.enrich.vehicle import enrich_vehicle
+from streams.enrich.vehicle import enrich_vehicle, vehicle_profile
 from streams.enrich.vin import check_digit
 from streams.policy.book import build_book
 
@@ -149,6 +149,9 @@ def test_without_a_price_the_rate_stands_alone_and_the_price_is_named() -> None:
         ({"in_stock_date": "2026-08-01"}, ("2026-05-03", "2026-07-18")),
         ({"updated_at": "2026-08-31T10:00:00Z", "days_in_stock": 30}, ("2026-05-03", "2026-07-18")),
         ({"port_arrival_date": "2026-09-20"}, ("2026-09-20", "2026-10-01")),
+        ({"port_arrival_date": "2026-09-20", "in_stock_date": "2026-09-25"}, ("2026-09-20", "2026-09-25")),
+        ({"port_arrival_date": "2026-09-20", "updated_at": "2026-09-30T23:00:00Z"}, ("2026-09-20", "2026-09-30")),
+        ({"first_wholesale_date": "2026-06-30", "in_stock_date": "2026-07-10"}, ("2026-05-01", "2026-07-10")),
     ],
 )
 def test_the_likely_entry_dates_come_from_the_most_telling_date(
@@ -305,6 +308,12 @@ def test_an_enriched_vehicle_is_about_two_kilobytes() -> None:
     found = enrich(record(MAVERICK, in_stock_date="2026-08-01"))
     assert isinstance(found, Enriched)
     assert len(found.value) < 2_200
+
+
+def test_any_number_of_stated_shares_keeps_the_memory_bounded() -> None:
+    for number in range(200):
+        enriched(MAVERICK, usmca=True, us_content_share=number / 200)
+    assert len(vehicle_profile(checked(MAVERICK), None, CONTEXT).rated) <= 64
 
 
 EXTRAS = st.dictionaries(
