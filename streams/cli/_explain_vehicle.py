@@ -14,7 +14,8 @@ from streams.enrich.classify import classify_vehicle
 from streams.enrich.context import Context
 from streams.enrich.record import vin_problem
 from streams.enrich.tariff import Cents, ViewRates, usd
-from streams.enrich.vehicle import VehicleProfile, entry_facts, rate_vehicle, value_shares, vehicle_profile
+from streams.enrich.vehicle_duty import entry_facts, rate_vehicle, value_shares
+from streams.enrich.vehicle_profile import VehicleProfile, vehicle_profile
 from streams.policy.duty import DutyRates, rates
 from streams.policy.facts import Facts
 

@@ -15,7 +15,8 @@ from schemas.enriched import EnrichedVehicle
 from streams import reference
 from streams.enrich.context import Context
 from streams.enrich.outcome import Enriched, Reason, Rejected, Removed
-from streams.enrich.vehicle import enrich_vehicle, vehicle_profile
+from streams.enrich.vehicle import enrich_vehicle
+from streams.enrich.vehicle_profile import vehicle_profile
 from streams.enrich.vin import check_digit
 from streams.policy.book import build_book
 

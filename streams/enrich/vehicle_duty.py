@@ -1,0 +1,258 @@
+"""The importer's duty on one vehicle: its likely entry dates, its customs value, and what may be true of its entry."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import TYPE_CHECKING, Final
+
+from schemas.fields import StockClass
+from schemas.vehicle import Vehicle
+from streams.enrich.context import Context
+from streams.enrich.tariff import Cents, Schedule, Segment, ViewRates, cents, scaled, schedule, usd
+from streams.policy.facts import Claim, Facts
+from streams.reference.vehicles import CustomsValueShare
+
+if TYPE_CHECKING:
+    from streams.enrich.vehicle_profile import VehicleProfile
+
+_USED: Final = frozenset({StockClass.USED, StockClass.CPO})
+_DAY: Final = timedelta(days=1)
+_SHARE_STEP: Final = 10_000
+
+Shares = tuple[int, int, int]
+"""Customs value as low, central, high shares of MSRP, in ten-thousandths."""
+
+
+@dataclass(frozen=True, slots=True)
+class RatedAs:
+    """A profile with what the record says of its entry: its schedule and the facts that are missing for it."""
+
+    schedule: Schedule | None
+    missing_facts: tuple[str, ...]
+    warnings: tuple[str, ...]
+    us_built: bool
+
+
+@dataclass(frozen=True, slots=True)
+class VehicleTariff:
+    """A vehicle's duty. `value` is its customs value in cents; a view is None where it can't be given."""
+
+    value: Cents | None
+    landed: tuple[ViewRates, date, date, Cents | None] | None
+    replacement: tuple[ViewRates, date, date, Cents | None] | None
+    missing_facts: tuple[str, ...]
+    warnings: tuple[str, ...]
+
+
+def rate_vehicle(record: Vehicle, profile: VehicleProfile, context: Context) -> VehicleTariff:
+    """Duty of the vehicle a record describes, in both views."""
+    if not profile.what.estimated:
+        return VehicleTariff(None, None, None, (), ())
+    today = context.book.day
+    window = entry_dates(record, context)
+    rated = _rated_as(record.usmca, record.us_content_share, window[0] if window else today, profile, context)
+    missing: list[str] = []
+    price = None if record.msrp_usd is None else cents(record.msrp_usd)
+    if price is None:
+        missing.append("msrp_usd")
+    if record.stock_class is None:
+        missing.append("stock_class")
+    landed = replacement = None
+    if window is None:
+        missing.append("entry_date")
+    known = rated.schedule
+    if known is not None:
+        if window is not None:
+            landed = _dated(known, *window, price, rated, profile, context)
+            missing += landed[0].missing_facts if landed is not None else known.missing_facts(*window)
+        if record.stock_class not in _USED:
+            replacement = _dated(known, today, today, price, rated, profile, context)
+            missing += replacement[0].missing_facts if replacement is not None else known.missing_facts(today, today)
+    shown = replacement or landed
+    value = shown[3] if shown is not None and not rated.us_built else None
+    return VehicleTariff(value, landed, replacement, (*missing, *rated.missing_facts), rated.warnings)
+
+
+def _dated(
+    known: Schedule,
+    first: date,
+    last: date,
+    price: int | None,
+    rated: RatedAs,
+    profile: VehicleProfile,
+    context: Context,
+) -> tuple[ViewRates, date, date, Cents | None] | None:
+    found = known.view(first, last)
+    if found is None:
+        return None
+    if price is None:
+        return (found, first, last, None)
+    if rated.us_built:
+        return (found, first, last, (price, price, price))
+    low, central, high = value_shares(profile.origin.country, last, context)
+    half = _SHARE_STEP // 2
+    value = (
+        (price * low + half) // _SHARE_STEP,
+        (price * central + half) // _SHARE_STEP,
+        (price * high + half) // _SHARE_STEP,
+    )
+    return (found, first, last, value)
+
+
+def value_shares(origin: str | None, day: date, context: Context) -> Shares:
+    """Customs value as shares of MSRP for goods of `origin` entered on `day`."""
+    memo = context.memo("value_shares")
+    found = memo.get(origin)
+    if found is None:
+        found = memo.keep(origin, _dated_shares(origin, context.reference.vehicles.customs_value))
+    assert isinstance(found, _DatedShares)
+    for first, last, shares in found.spans:
+        if first <= day <= last:
+            return shares
+    raise AssertionError("customs_value.csv has a row for every origin and day")
+
+
+@dataclass(frozen=True, slots=True)
+class _DatedShares:
+    spans: tuple[tuple[date, date, Shares], ...]
+
+
+def _dated_shares(origin: str | None, rows: Iterable[CustomsValueShare]) -> _DatedShares:
+    """The rows of the origin before those of any origin."""
+    own = sorted((row for row in rows if row.origin in (origin, None)), key=lambda row: row.origin is None)
+    return _DatedShares(
+        tuple(
+            (
+                row.first or date.min,
+                row.last or date.max,
+                (int(row.low * _SHARE_STEP), int(row.central * _SHARE_STEP), int(row.high * _SHARE_STEP)),
+            )
+            for row in own
+        )
+    )
+
+
+def entry_dates(record: Vehicle, context: Context) -> tuple[date, date] | None:
+    """The likely entry dates by the most telling date of the record; None where it has none.
+
+    Never after the unit came into stock, or was last reported in stock; without either, not after the book's day.
+    """
+    for row in context.reference.vehicles.entry_dates:
+        day = _date_of(record, row.basis)
+        if day is None or not row.fits(record.stock_class):
+            continue
+        first, last = day + row.earliest_days * _DAY, day + row.latest_days * _DAY
+        if row.basis != "entry_date":
+            last = max(first, min(last, _here_by(record) or context.book.day))
+        return (first, last)
+    return None
+
+
+def _here_by(record: Vehicle) -> date | None:
+    if record.in_stock_date is not None:
+        return record.in_stock_date
+    if record.updated_at is not None and record.stock_class is not StockClass.IN_TRANSIT:
+        return record.updated_at.date()
+    return None
+
+
+def _date_of(record: Vehicle, basis: str) -> date | None:
+    if basis == "updated_at":
+        if record.updated_at is None or record.days_in_stock is None:
+            return None
+        return record.updated_at.date() - record.days_in_stock * _DAY
+    day: date | None = getattr(record, basis)
+    return day
+
+
+def _rated_as(
+    usmca: bool | None, us_content: float | None, first: date, profile: VehicleProfile, context: Context
+) -> RatedAs:
+    key = (usmca, us_content)
+    found = profile.rated.get(key)
+    earliest = context.book.trade.first_day
+    if found is None or (found.schedule is not None and earliest < found.schedule.first > first):
+        found = profile.rated.keep(key, _rate_as(usmca, us_content, first, profile, context))
+    return found
+
+
+def _rate_as(
+    usmca: bool | None, us_content: float | None, first: date, profile: VehicleProfile, context: Context
+) -> RatedAs:
+    origin, lines = profile.origin.country, profile.what.candidates
+    if origin is None or not lines:
+        return RatedAs(None, () if lines else ("hts",), (), False)
+    if origin == "US":
+        return RatedAs(_us_built(context, first), ("imported_parts_content", "maker_offset"), (), True)
+    facts, missing, warnings = entry_facts(usmca, us_content, origin, context)
+    return RatedAs(schedule(lines, origin, facts, min(first, context.book.day), context), missing, warnings, False)
+
+
+def entry_facts(
+    usmca: bool | None, us_content: float | None, origin: str, context: Context
+) -> tuple[tuple[Facts, ...], tuple[str, ...], tuple[str, ...]]:
+    """What may be true of the entry, the default first; the missing facts; the warnings.
+
+    Without a word on USMCA the default is a claim with the fleet's US content, the range runs from the high content to
+    no claim at all.
+    """
+    row = next((row for row in context.reference.vehicles.us_content if origin in row.origins), None)
+    if row is None:
+        warnings = ("usmca_contradicts_origin: USMCA is claimed for goods of " + origin,) if usmca else ()
+        return (Facts(),), (), warnings
+    if usmca is False:
+        return (Facts(usmca=False),), (), ()
+    approved = frozenset({Claim.COMMERCE_APPROVED})
+    if us_content is not None:
+        claimed = [Facts(usmca=True, us_content=Decimal(str(us_content)), claims=approved)]
+        missing: tuple[str, ...] = ()
+    else:
+        claimed = [
+            Facts(usmca=True, us_content=row.central, claims=approved),
+            Facts(usmca=True, us_content=row.high, claims=approved),
+            Facts(usmca=True, us_content=Decimal(0), claims=approved),
+        ]
+        missing = ("us_content_share",)
+    if usmca is None:
+        return (*claimed, Facts(usmca=False)), ("usmca", *missing), ()
+    return tuple(claimed), missing, ()
+
+
+def _us_built(context: Context, first: date) -> Schedule:
+    """Duty in the imported parts of a US-assembled vehicle, as shares of its MSRP (fact sheet 8.15)."""
+    row = context.reference.vehicles.us_built
+    central = row.parts_share_central * row.parts_rate_percent_central
+    dear = row.parts_share_high * row.parts_rate_percent_high
+    segments = [
+        Segment(date(min(first.year, context.book.day.year, row.first.year), 1, 1), {}, {}, {}),
+        Segment(
+            row.first,
+            {row.parts_measure: scaled(row.parts_share_low * row.parts_rate_percent_low)},
+            {row.parts_measure: scaled(central), row.offset_measure: -scaled(min(row.offset_percent, central))},
+            {row.parts_measure: scaled(dear)},
+        ),
+    ]
+    return Schedule(segments, of_value=False)
+
+
+def tariff_json(duty: VehicleTariff) -> str:
+    """The member `tariff` of the enriched record, after a comma."""
+    value = "null" if duty.value is None else '["{}","{}","{}"]'.format(*map(usd, duty.value))
+    landed, replacement = duty.landed, duty.replacement
+    if landed and replacement and landed[3] and landed[0] is replacement[0] and landed[3] == replacement[3]:
+        rates = landed[0]
+        amounts = rates.amounts(landed[3])
+        views = (
+            f'"landed":{rates.fill(amounts, landed[1], landed[2])},'
+            f'"replacement":{rates.fill(amounts, replacement[1], replacement[2])}'
+        )
+    else:
+        views = f'"landed":{_view_json(landed)},"replacement":{_view_json(replacement)}'
+    return f',"tariff":{{"customs_value_usd":{value},"importer_duty":{{{views}}}}}'
+
+
+def _view_json(view: tuple[ViewRates, date, date, Cents | None] | None) -> str:
+    return "null" if view is None else view[0].encode(view[3], view[1], view[2])
