@@ -49,6 +49,11 @@ class StateStore:
         """Bring states to the end of their partitions, together; see `Restorer.restore`."""
         await self._restorer.restore(states)
 
+    @property
+    def states(self) -> Collection[RocksState]:
+        """Those that are open, or about to be."""
+        return self._states.values()
+
     def close_except(self, kept: Collection[tuple[str, int]]) -> None:
         """Close the states of partitions (input topic's full name, number) that are not `kept`.
 
