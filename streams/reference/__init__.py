@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from streams.reference.dealer import DealerReference, load_dealer
 from streams.reference.materials import MaterialReference, load_materials
 from streams.reference.trade import TradeReference, load_trade
 from streams.reference.vehicles import VehicleReference, load_vehicles
@@ -16,6 +17,7 @@ class Reference:
     trade: TradeReference
     vehicles: VehicleReference
     materials: MaterialReference
+    dealer: DealerReference
 
 
 def load() -> Reference:
@@ -24,4 +26,4 @@ def load() -> Reference:
     Raises:
         ReferenceError: a file can't be used; the message names file, record and field.
     """
-    return Reference(trade=load_trade(), vehicles=load_vehicles(), materials=load_materials())
+    return Reference(trade=load_trade(), vehicles=load_vehicles(), materials=load_materials(), dealer=load_dealer())

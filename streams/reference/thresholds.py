@@ -1,26 +1,56 @@
-"""When a risk flag rises: thresholds, severities, owners and actions from `thresholds.toml`."""
+"""When a risk flag rises: thresholds, steps, mutes, severities, owners and actions from `thresholds.toml`."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from decimal import Decimal
+from functools import cached_property
 from types import MappingProxyType
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from schemas.fields import Confidence
+from schemas.fields import Confidence, StockClass
 from streams.reference.loading import ROOT, ReferenceError, read_toml
 
 FILE = ROOT / "thresholds.toml"
 REQUIRED: Mapping[str, tuple[str, ...]] = {
     "origin_unknown": (),
-    "stockout_before_supply": ("weeks_of_cover_below", "family_kinds"),
+    "stockout_before_supply": ("weeks_of_cover_below", "critical_weeks_below", "family_kinds", "step_usd"),
+    "replacement_cost_up": (
+        "at_least_usd",
+        "at_least_percent",
+        "keep_share",
+        "step_usd",
+        "days_supply_below",
+        "mute_above_days_supply",
+        "stock_classes",
+    ),
+    "part_cost_up": (
+        "at_least_usd",
+        "at_least_percent",
+        "keep_share",
+        "step_usd",
+        "demand_at_least",
+        "extended_at_least_usd",
+        "most_days_supply",
+        "buy_ahead_days",
+    ),
+    "not_saleable": ("stock_classes", "step_usd"),
 }
 """Flag types the program raises, and the numbers each of them needs."""
 
+_Positive = Annotated[Decimal, Field(gt=0)]
+
 
 class Threshold(BaseModel):
-    """One flag type. `weeks_of_cover_below` is weeks of stock at the last 12 months' demand."""
+    """One flag type. Dollars are per unit unless they say extended; percent is of MSRP or of a part's cost.
+
+    `weeks_of_cover_below`: weeks of stock at the last 12 months' demand, where no licence's lead time is known.
+    `keep_share`: a flag that is open stays so down to this share of its thresholds, so that it doesn't flap.
+    `step_usd`: an open flag has changed when the dollars at stake moved so far from those last published.
+    `needs_measure`: family kinds where it rises only while a control or a supply event stands.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -28,10 +58,48 @@ class Threshold(BaseModel):
     severity: Literal["info", "warning", "critical"]
     owner: Literal["parts", "new", "used", "policy"]
     action: Literal["hold", "reprice", "reorder", "move", "stop_sale", "none"]
+    at_least_usd: _Positive | None = None
+    at_least_percent: _Positive | None = None
+    extended_at_least_usd: _Positive | None = None
+    demand_at_least: Annotated[float, Field(gt=0)] | None = None
+    keep_share: Annotated[Decimal, Field(gt=0, le=1)] | None = None
+    step_usd: _Positive | None = None
+    days_supply_below: Annotated[float, Field(gt=0)] | None = None
+    mute_above_days_supply: Annotated[float, Field(gt=0)] | None = None
+    most_days_supply: Annotated[float, Field(gt=0)] | None = None
+    buy_ahead_days: Annotated[int, Field(gt=0)] | None = None
     weeks_of_cover_below: Annotated[float, Field(gt=0)] | None = None
+    critical_weeks_below: Annotated[float, Field(gt=0)] | None = None
     family_kinds: tuple[Literal["magnet", "yttrium", "chip", "catalyst", "battery"], ...] | None = None
+    needs_measure: tuple[Literal["magnet", "yttrium", "chip", "catalyst", "battery"], ...] = ()
+    stock_classes: tuple[StockClass, ...] | None = None
     source: str = Field(min_length=1)
     confidence: Confidence
+
+    @cached_property
+    def at_least_cents(self) -> int:
+        """`at_least_usd` in cents, 0 where there is none."""
+        return int((self.at_least_usd or 0) * 100)
+
+    @cached_property
+    def at_least_ten_thousandths(self) -> int:
+        """`at_least_percent` as a share in ten-thousandths."""
+        return int((self.at_least_percent or 0) * 100)
+
+    @cached_property
+    def extended_at_least_cents(self) -> int:
+        """`extended_at_least_usd` in cents."""
+        return int((self.extended_at_least_usd or 0) * 100)
+
+    @cached_property
+    def keep_percent(self) -> int:
+        """`keep_share` in percent, 100 where there is none."""
+        return 100 if self.keep_share is None else int(self.keep_share * 100)
+
+    @cached_property
+    def step_cents(self) -> int | None:
+        """`step_usd` in cents."""
+        return None if self.step_usd is None else int(self.step_usd * 100)
 
 
 def load_thresholds() -> Mapping[str, Threshold]:

@@ -1,0 +1,393 @@
+"""The flags one record calls for: pure functions of the record, what was said of it, and the book.
+
+Thresholds, steps, owners and actions are data (`reference/thresholds.toml`). A threshold or mute whose fact is missing
+does not mute its flag: the flag rises with low confidence and names the fact. When an episode begins, changes and ends
+is `streams.enrich.episodes`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Final, NamedTuple
+
+from schemas.fields import Confidence, StockClass
+from streams.enrich.exposure import weakest
+from streams.enrich.invoice import Expected
+from streams.policy.book import Book
+from streams.policy.controls import LicenceStanding
+from streams.reference.dealer import DealerReference, plain
+from streams.reference.materials_records import FamilyKind
+from streams.reference.thresholds import Threshold
+from streams.reference.trade_records import APPLIES, Kind, MeasureRecord
+
+_WEEKS_A_YEAR: Final = 52
+_MOST_WHY: Final = 120
+MOST_CENTS: Final = 10**14 - 1
+"""The largest amount a contract holds: `schemas.fields.SignedUsd`."""
+
+
+class Candidate(NamedTuple):
+    """A flag that a record calls for now. Amounts are cents; `act_by` and the rest follow from record and book alone.
+
+    `raises`: whether it opens an episode; else it only keeps one open, so that what hovers at a threshold doesn't flap.
+    `step_cents`: how far the amount must move from the one last published to count as changed; None: never.
+    """
+
+    type: str
+    severity: str
+    owner: str
+    action: str
+    why: str
+    cents_at_stake: int | None
+    act_by: date | None
+    confidence: Confidence
+    top_missing_fact: str | None
+    would_change_cents: int | None
+    measure: str | None
+    raises: bool = True
+    step_cents: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Stock:
+    """What a part record says about its stock; cover is counted on hand, since an order may wait for a licence."""
+
+    qty_on_hand: float | None
+    demand_12m: float | None
+    days_supply: float | None
+    cost_cents: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class SaleRestriction:
+    """A sale restriction of the book, as read: for whom, from which model year, and whether that is certain."""
+
+    measure: str
+    makers: frozenset[str]
+    origins: frozenset[str]
+    model_years_from: int | None
+    certain: bool
+    missing_fact: str | None
+    lifted_for: frozenset[str]
+
+    def hits(self, make: str | None, model_year: int | None, origin: str | None) -> bool:
+        """Whether it is for a vehicle of this make (in capitals), model year and origin."""
+        if self.makers:
+            if make not in self.makers:
+                return False
+        elif origin not in self.origins:
+            return False
+        if make in self.lifted_for:
+            return False
+        return self.model_years_from is None or (model_year is not None and model_year >= self.model_years_from)
+
+
+def _dollars(cents: int) -> str:
+    return f"{(abs(cents) + 50) // 100:,} USD"
+
+
+def _candidate(rule: Threshold, why: str, confidence: Confidence) -> Candidate:
+    return Candidate(
+        type=rule.id,
+        severity=rule.severity,
+        owner=rule.owner,
+        action=rule.action,
+        why=why if len(why) <= _MOST_WHY else why[: _MOST_WHY - 1] + "…",
+        cents_at_stake=None,
+        act_by=None,
+        confidence=confidence,
+        top_missing_fact=None,
+        would_change_cents=None,
+        measure=None,
+        step_cents=rule.step_cents,
+    )
+
+
+def origin_unknown(rule: Threshold) -> Candidate:
+    """The country of origin is neither on record nor to be found: no duty can be said."""
+    why = "No country of origin: duty can't be said; ask for it"
+    return _candidate(rule, why, rule.confidence)._replace(top_missing_fact="country_of_origin")
+
+
+def replacement_cost_up(
+    rule: Threshold,
+    expected: Expected,
+    *,
+    msrp_cents: int | None,
+    stock_class: StockClass | None,
+    market_days_supply: float | None,
+    act_by: date | None,
+    range_facts: Sequence[str],
+) -> Candidate | None:
+    """The unit that replaces this one is likely to be invoiced at enough more to hold the discount.
+
+    `range_facts`: the facts that open the range of the expected change, the weightiest first.
+    """
+    usd = expected.usd_cents
+    if usd is None or usd[0] <= 0 or usd[1] <= 0:
+        return None
+    low, central, _ = usd
+    need = max(rule.at_least_cents, (msrp_cents or 0) * rule.at_least_ten_thousandths // 10_000)
+    if central * 100 < need * rule.keep_percent:
+        return None
+    if stock_class is not None and stock_class not in (rule.stock_classes or ()):
+        return None
+    raises = central >= need
+    if market_days_supply is not None:
+        assert rule.days_supply_below is not None
+        assert rule.mute_above_days_supply is not None
+        if market_days_supply > rule.mute_above_days_supply:
+            return None
+        raises = raises and market_days_supply < rule.days_supply_below
+    missing = "stock_class" if stock_class is None else "market_days_supply" if market_days_supply is None else None
+    why = f"Next invoice about {_dollars(central)} higher{_by(expected)}; hold the discount, keep the order"
+    return _cost_up(rule, expected, why, central, missing, range_facts, sure=low >= need)._replace(
+        act_by=act_by, raises=raises
+    )
+
+
+def part_cost_up(
+    rule: Threshold,
+    expected: Expected,
+    stock: Stock,
+    *,
+    act_by: date | None,
+    range_facts: Sequence[str],
+) -> Candidate | None:
+    """The part's next receipt is likely to cost enough more to reprice it, and perhaps to buy ahead."""
+    usd, cost = expected.usd_cents, stock.cost_cents
+    if usd is None or cost is None or usd[1] <= 0:
+        return None
+    low, central, _ = usd
+    keep = rule.keep_percent
+    need = max(rule.at_least_cents, cost * rule.at_least_ten_thousandths // 10_000)
+    if central * 100 < need * keep:
+        return None
+    raises = central >= need
+    assert rule.demand_at_least is not None
+    if stock.demand_12m is not None and stock.demand_12m < rule.demand_at_least:
+        return None
+    extended: int | None = None
+    if stock.qty_on_hand is not None:
+        extended = int(central * stock.qty_on_hand + 0.5)
+        if extended * 100 < rule.extended_at_least_cents * keep:
+            return None
+        raises = raises and extended >= rule.extended_at_least_cents
+        if extended > MOST_CENTS:
+            extended = None
+    missing = "qty_on_hand" if stock.qty_on_hand is None else "demand_12m" if stock.demand_12m is None else None
+    unit = f"{central / 100:,.2f}"
+    why = f"Next cost about {unit} USD a unit higher{_by(expected)}; reprice, {_buy_ahead(rule, stock)}"
+    return _cost_up(rule, expected, why, extended, missing, range_facts, sure=low >= need)._replace(
+        act_by=act_by, raises=raises
+    )
+
+
+def _by(expected: Expected) -> str:
+    measures = expected.passed.measures if expected.passed is not None else ()
+    return f" ({measures[0]})" if measures else ""
+
+
+def _buy_ahead(rule: Threshold, stock: Stock) -> str:
+    assert rule.buy_ahead_days is not None
+    assert rule.most_days_supply is not None
+    cover = weeks_of_cover(stock)
+    if cover is None:
+        return f"buy ahead {rule.buy_ahead_days} days at most"
+    days = int(min(rule.buy_ahead_days, rule.most_days_supply - cover * 7))
+    return f"buy ahead {days} days" if days > 0 else "stock suffices"
+
+
+def _cost_up(
+    rule: Threshold,
+    expected: Expected,
+    why: str,
+    at_stake: int | None,
+    mute_fact: str | None,
+    range_facts: Sequence[str],
+    *,
+    sure: bool,
+) -> Candidate:
+    """What both cost flags say. `sure`: even the low end of the expected change meets the threshold.
+
+    A missing fact that would mute the flag comes before those that open the range: with it, all at stake may go.
+    """
+    assert expected.usd_cents is not None
+    low, central, high = expected.usd_cents
+    measures = expected.passed.measures if expected.passed is not None else ()
+    would: int | None = None
+    if mute_fact is not None:
+        would = None if at_stake is None else -at_stake
+    elif range_facts:
+        would = high - central if high - central >= central - low else low - central
+    confidence: Confidence = "M" if sure and mute_fact is None and expected.cost_confidence != "L" else "L"
+    return _candidate(rule, why, confidence)._replace(
+        cents_at_stake=at_stake,
+        top_missing_fact=mute_fact or (range_facts[0] if range_facts else None),
+        would_change_cents=would,
+        measure=measures[0] if measures else None,
+    )
+
+
+def weeks_of_cover(stock: Stock) -> float | None:
+    """Weeks that the quantity on hand lasts at the last 12 months' demand, else the DMS's own days' supply.
+
+    None: a fact is missing. Without any demand the cover is infinite.
+    """
+    if stock.qty_on_hand is not None and stock.demand_12m is not None:
+        if stock.demand_12m == 0:
+            return float("inf")
+        return stock.qty_on_hand / stock.demand_12m * _WEEKS_A_YEAR
+    return stock.days_supply / 7 if stock.days_supply is not None else None
+
+
+def stockout_before_supply(
+    rule: Threshold,
+    kind: FamilyKind,
+    sureness: Confidence,
+    stock: Stock,
+    licence: LicenceStanding | None,
+    controls: Sequence[str],
+    event: str | None,
+    counted_on: date | None,
+) -> Candidate | None:
+    """Less stock than a new supply takes to be licensed; None where there is enough, or the family isn't one of those.
+
+    `sureness`: how sure the part's family is. `controls`: the measures that control what the part holds; `event`: the
+    supply event that stands for it. `counted_on`: the record's day. At stake: the pieces missing until then, at cost.
+    """
+    if kind not in (rule.family_kinds or ()):
+        return None
+    measure = event or (controls[0] if controls else None)
+    if measure is None and kind in rule.needs_measure:
+        return None
+    assert rule.weeks_of_cover_below is not None
+    assert rule.critical_weeks_below is not None
+    limit, critical, confidence = rule.weeks_of_cover_below, rule.critical_weeks_below, rule.confidence
+    if controls and licence is not None and licence.lead_weeks is not None:
+        critical, _, limit = licence.lead_weeks
+        confidence = "M"
+    cover = weeks_of_cover(stock)
+    takes = f"{kind} supply may take {limit:g} weeks"
+    if cover is None:
+        missing = "qty_on_hand" if stock.qty_on_hand is None else "demand_12m"
+        return _candidate(rule, f"Weeks of cover not known; {takes}", "L")._replace(
+            top_missing_fact=missing, measure=measure
+        )
+    if cover >= limit:
+        return None
+    at_stake: int | None = None
+    if stock.demand_12m is not None and stock.cost_cents is not None:
+        at_stake = round((limit - cover) * stock.demand_12m / _WEEKS_A_YEAR * stock.cost_cents)
+        if at_stake > MOST_CENTS:
+            at_stake = None
+    flag = _candidate(rule, f"{cover:.1f} weeks of cover; {takes}", weakest((confidence, sureness)))
+    return flag._replace(
+        severity="critical" if cover < critical else rule.severity,
+        cents_at_stake=at_stake,
+        act_by=counted_on + timedelta(weeks=cover) if counted_on is not None else None,
+        measure=measure,
+    )
+
+
+def not_saleable(
+    rule: Threshold,
+    restrictions: Iterable[SaleRestriction],
+    prohibited: Sequence[str],
+    *,
+    make: str | None,
+    model_year: int | None,
+    origin: str | None,
+    stock_class: StockClass | None,
+    cost_cents: int | None,
+) -> Candidate | None:
+    """No more of these may be imported or sold as new. Another reading of the rule, by maker, is a fact to ask for."""
+    if stock_class is not None and stock_class not in (rule.stock_classes or ()):
+        return None
+    if prohibited:
+        flag = _candidate(rule, f"Import banned ({prohibited[0]}); stop ordering, sell through", rule.confidence)
+        return _saleable_facts(flag._replace(measure=prohibited[0]), stock_class, cost_cents)
+    hits = [one for one in restrictions if one.hits(make, model_year, origin)]
+    if not hits:
+        return None
+    hit = next((one for one in hits if one.certain), hits[0])
+    if hit.certain:
+        why = f"Model year {model_year} may not be sold ({hit.measure}); stop ordering and sale"
+        return _saleable_facts(
+            _candidate(rule, why, rule.confidence)._replace(measure=hit.measure), stock_class, cost_cents
+        )
+    why = f"Model year {model_year} may fall under {hit.measure}; ask the maker before ordering"
+    return (
+        _candidate(rule, why, "L")
+        ._replace(severity="warning", action="hold", top_missing_fact=hit.missing_fact, measure=hit.measure)
+        ._replace(cents_at_stake=cost_cents, would_change_cents=None if cost_cents is None else -cost_cents)
+    )
+
+
+def _saleable_facts(flag: Candidate, stock_class: StockClass | None, cost_cents: int | None) -> Candidate:
+    if stock_class is None:
+        flag = flag._replace(
+            confidence="L",
+            top_missing_fact="stock_class",
+            would_change_cents=None if cost_cents is None else -cost_cents,
+        )
+    return flag._replace(cents_at_stake=cost_cents)
+
+
+def sale_restrictions(book: Book, dealer: DealerReference) -> tuple[SaleRestriction, ...]:
+    """The sale restrictions that stand on the book's day; those named for their makers first."""
+    standing = {record.id: record for record in book.measures if stands(record, book.day)}
+    found = []
+    for record in standing.values():
+        if record.kind is not Kind.SALE_RESTRICTION:
+            continue
+        reading = dealer.restrictions.get(record.id)
+        lifted = [standing[one] for one in (reading.lifted_by if reading else ()) if one in standing]
+        found.append(
+            SaleRestriction(
+                measure=record.id,
+                makers=frozenset(plain(maker) for maker in record.makers),
+                origins=countries(record.origins, book),
+                model_years_from=record.model_years_from,
+                certain=reading.certain if reading is not None else bool(record.makers),
+                missing_fact=reading.missing_fact if reading is not None else None,
+                lifted_for=frozenset(plain(maker) for notice in lifted for maker in notice.makers),
+            )
+        )
+    return tuple(sorted(found, key=lambda one: not one.makers))
+
+
+def supply_events(book: Book) -> tuple[MeasureRecord, ...]:
+    """The supply events that stand on the book's day. They are no duty, and no duty is one of them."""
+    return tuple(record for record in book.measures if record.kind is Kind.SUPPLY_EVENT and stands(record, book.day))
+
+
+def supply_event(
+    events: Iterable[MeasureRecord], kind: FamilyKind, family: str, origin: str | None, book: Book
+) -> str | None:
+    """The first event that touches parts of this family and origin; an event of some origins never an unknown one."""
+    for event in events:
+        named = event.part_families
+        if (kind in named or family in named) and (
+            "*" in event.origins or (origin is not None and origin in countries(event.origins, book))
+        ):
+            return event.id
+    return None
+
+
+def countries(origins: Collection[str], book: Book) -> frozenset[str]:
+    """The origins of a measure with the EU spelt out."""
+    return frozenset(origins) | (frozenset(book.trade.eu) if "EU" in origins else frozenset())
+
+
+def stands(record: MeasureRecord, day: date) -> bool:
+    """Whether a measure is law, or an event goes on, on a day: by its dates, whatever became of it later."""
+    return (
+        record.status in APPLIES
+        and record.effective_from is not None
+        and record.effective_from <= day
+        and (record.effective_to is None or day <= record.effective_to)
+        and (record.withdrawn_at is None or day < record.withdrawn_at)
+    )
