@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Iterable
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import faust
 from faust.types import TP
@@ -17,6 +17,9 @@ from streams.settings import Settings
 from streams.transport.lanes import Lanes
 from streams.transport.pipeline import Pipeline
 from streams.transport.preflight import inspect_topics
+
+if TYPE_CHECKING:
+    from streams.transport.follower import PolicyFollower
 
 log = logging.getLogger(__name__)
 
@@ -41,19 +44,24 @@ class LotriskApp(faust.App):  # type: ignore[misc]  # Faust ships no types
     settings: Settings
     lanes: Lanes
     pipelines: tuple[Pipeline, ...]
+    follower: PolicyFollower | None
 
     async def on_start(self) -> None:
-        """Check the topics before the group is joined."""
+        """Check the topics and read the policy before the group is joined."""
         await super().on_start()
         found = await asyncio.to_thread(inspect_topics, self.settings, self.pipelines)
         self.lanes.topic_ids = found.topic_ids
         self.lanes.partition_counts = found.partition_counts
+        if self.follower is not None:
+            await self.follower.start()
 
     async def on_stop(self) -> None:
         """SIGTERM comes here, not to the revoke path: drain, commit what is finished, then stop."""
         if self._consumer is not None:
             await cast(Any, self._consumer).drain()
         await self.lanes.close()
+        if self.follower is not None:
+            await self.follower.stop()
         await super().on_stop()
 
 
@@ -64,8 +72,12 @@ def create_app(
     context: Callable[[], Context],
     metrics: Metrics,
     fatal: Callable[[BaseException], None],
+    follower: PolicyFollower | None = None,
 ) -> LotriskApp:
-    """The application for `settings`, without agents; `fatal` is told what no lane can go on after."""
+    """The application for `settings`, without agents; `fatal` is told what no lane can go on after.
+
+    Without a `follower` the book doesn't hear of `trade.policy`.
+    """
     app = LotriskApp(
         settings.group,
         broker=[f"lotrisk://{address}" for address in str(aiokafka_options(settings)["bootstrap_servers"]).split(",")],
@@ -87,6 +99,7 @@ def create_app(
     )
     app.settings = settings
     app.pipelines = tuple(pipelines)
+    app.follower = follower
     app.lanes = Lanes(settings, app.pipelines, context=context, metrics=metrics, fatal=fatal)
 
     async def lease(*_: object, **__: object) -> None:

@@ -166,6 +166,22 @@ BOOK_VERIFIED = Metric(
     "Unix time of the day a person last verified the data of the book in use.",
     unit="seconds",
 )
+POLICY_REFUSED = Metric(
+    "lotrisk_policy_rejected_measures",
+    Kind.GAUGE,
+    "Measures on trade.policy whose last record is malformed or conflicts, so that an older version stays in force.",
+)
+BOOK_REVIEW_REQUIRED = Metric(
+    "lotrisk_book_review_required",
+    Kind.GAUGE,
+    "Controls of the book in use whose suspension has ended and whose status nobody has confirmed.",
+)
+EXITS = Metric(
+    "lotrisk_exits_total",
+    Kind.COUNTER,
+    "Times a worker of this state directory ended itself, by reason; kept across restarts.",
+    ("reason",),
+)
 BUILD_INFO = Metric("lotrisk_build_info", Kind.GAUGE, "1 for the version of the program.", ("version",))
 
 CATALOGUE: tuple[Metric, ...] = (
@@ -173,7 +189,7 @@ CATALOGUE: tuple[Metric, ...] = (
     BATCH_RECORDS, BATCH_BYTES, BATCH_SECONDS, LATENCY_SECONDS,
     TRANSACTIONS_COMMITTED, TRANSACTIONS_ABORTED, TRANSACTION_SECONDS, FENCED_PRODUCERS, REBALANCES,
     LAG, COMMITTED_AGE, PAUSED, IN_FLIGHT_RECORDS, IN_FLIGHT_BYTES,
-    BOOK_INFO, BOOK_VERIFIED, BUILD_INFO,
+    BOOK_INFO, BOOK_VERIFIED, POLICY_REFUSED, BUILD_INFO,
 )  # fmt: skip
 
 _CODE = re.compile(r"[a-z][a-z0-9_]{0,39}")
@@ -389,6 +405,9 @@ class Metrics:
         self.rebalances = _counter(REBALANCES, registry)
         self._book = _gauge(BOOK_INFO, registry)
         self._book_verified = _gauge(BOOK_VERIFIED, registry)
+        self._policy_refused = _gauge(POLICY_REFUSED, registry)
+        self._book_review_required = _gauge(BOOK_REVIEW_REQUIRED, registry)
+        self._exits = _counter(EXITS, registry)
         self._build = _gauge(BUILD_INFO, registry)
         self._lanes: dict[tuple[str, int], LaneMetrics] = {}
         registry.register(self.latency)
@@ -410,12 +429,25 @@ class Metrics:
         """The partition is no longer ours: its gauges go, its counters stay."""
         self._lanes.pop((topic, partition), None)
 
-    def book_in_use(self, number: str, verified: float | None) -> None:
-        """Show the number of the book in use, and when its data were last verified (Unix seconds), where known."""
+    def book_in_use(self, number: str, verified: float | None, review_required: int = 0) -> None:
+        """Show the book in use: its number, when its data were last verified (Unix seconds), and what needs a review.
+
+        `review_required` is the number of controls whose status nobody has confirmed since their suspension ended.
+        """
         self._book.clear()
         self._book.labels(number).set(1)
         if verified is not None:
             self._book_verified.set(verified)
+        self._book_review_required.set(review_required)
+
+    def exits_before(self, counts: Mapping[str, int]) -> None:
+        """Show how often earlier workers of this state directory ended themselves, by reason; call it once."""
+        for reason, count in counts.items():
+            self._exits.labels(_code(reason)).inc(count)
+
+    def policy_refused(self, measures: int) -> None:
+        """Show how many measures of `trade.policy` were refused."""
+        self._policy_refused.set(measures)
 
     def build(self, version: str) -> None:
         """Show the version of the program."""

@@ -192,7 +192,7 @@ def _explain(console: Console, settings: Settings, examples: list[bytes]) -> Non
     from streams.clock import clock_for
     from streams.transport.books import Books
 
-    context = Books(reference.load(), clock_for(settings.as_of)).context()
+    context = Books(reference.load(), clock_for(settings.as_of), as_known_then=settings.as_of is not None).context()
     for example in examples:
         document = orjson.loads(example)
         contract = Vehicle if "vin" in document else Part

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
-    from streams.settings import Settings
     from streams.transport.lag import PartitionLag
 
 
@@ -29,14 +28,14 @@ def register(app: typer.Typer) -> None:
 
         from streams.settings import Settings
         from streams.topics import PARTS, VEHICLES
-        from streams.transport.heartbeat import DEAD_AFTER_SECONDS
+        from streams.transport.heartbeat import DEAD_AFTER_SECONDS, read_workers
         from streams.transport.lag import group_lag
         from streams.transport.reading import TopicMissingError
 
         settings = Settings()
         try:
             lags = group_lag(settings, [topic.full_name(settings.topic_prefix) for topic in (VEHICLES, PARTS)])
-            workers = asyncio.run(_workers(settings))
+            workers = asyncio.run(read_workers(settings))
         except (KafkaError, TopicMissingError) as error:
             typer.echo(f"{settings.bootstrap_servers}: {error}", err=True)
             raise typer.Exit(1) from error
@@ -57,21 +56,6 @@ def register(app: typer.Typer) -> None:
             _show(workers, lags, owners)
         if not any(worker["alive"] for worker in workers) or any(paused for _, paused in owners.values()):
             raise typer.Exit(1)
-
-
-async def _workers(settings: Settings) -> list[dict[str, Any]]:
-    import orjson
-
-    from streams.topics import WORKERS
-    from streams.transport.reading import read_to_end
-
-    latest: dict[bytes, dict[str, Any]] = {}
-    async for record in read_to_end(settings, WORKERS.full_name(settings.topic_prefix)):
-        if record.value is None:
-            latest.pop(record.key, None)
-        else:
-            latest[record.key] = orjson.loads(record.value)
-    return [latest[key] for key in sorted(latest)]
 
 
 Owners = dict[tuple[str, int], tuple[str, bool]]

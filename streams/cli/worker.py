@@ -9,12 +9,15 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Protocol
 
 import typer
 
 if TYPE_CHECKING:
     from streams.app import LotriskApp
+    from streams.metrics import Metrics
+    from streams.policy.book import Book
     from streams.settings import Settings
     from streams.transport.pipeline import Pipeline
     from streams.web.health import WorkerHealth
@@ -24,10 +27,6 @@ log = logging.getLogger("lotrisk")
 WATCH_SECONDS = 1.0
 STOP_SECONDS = 20.0
 """A stop that takes longer is cut off; the batch in work drains within LOTRISK_DRAIN_SECONDS."""
-
-
-class StalledError(RuntimeError):
-    """Committed offsets stand still although there is lag."""
 
 
 def register(app: typer.Typer) -> None:
@@ -89,24 +88,36 @@ async def _serve(settings: Settings, agents: Sequence[Agent]) -> int:
     from streams.reference import load
     from streams.settings import SettingsError
     from streams.transport.books import Books
+    from streams.transport.follower import PolicyFollower
     from streams.transport.heartbeat import Heartbeat
     from streams.transport.preflight import TopicsNotReadyError
+    from streams.web.exits import Exits
     from streams.web.health import WorkerHealth
     from streams.web.server import WebUnavailable, start_web
 
     metrics = Metrics(CollectorRegistry())
     metrics.build(__version__)
+    exits = Exits(settings.state_dir)
+    metrics.exits_before(exits.counts())
+
+    def fatal(error: BaseException) -> None:
+        exits.add(error)
+        end_process(error)
+
     books = Books(
         load(),
         clock_for(settings.as_of, settings.as_of_started),
-        lambda book: metrics.book_in_use(str(book.number), None),
+        lambda book: _show_book(metrics, book),
+        as_known_then=settings.as_of is not None,
     )
+    follower = PolicyFollower(settings, books, metrics, end_process)
     app = create_app(
         settings,
         [agent.PIPELINE for agent in agents],
         context=books.context,
         metrics=metrics,
-        fatal=end_process,
+        fatal=fatal,
+        follower=follower,
     )
     for agent in agents:
         agent.register(app)
@@ -137,9 +148,13 @@ async def _serve(settings: Settings, agents: Sequence[Agent]) -> int:
     except (TopicsNotReadyError, WebUnavailable, SettingsError, KafkaError) as error:
         log.error("%s", error)
         return 1
-    heartbeat = Heartbeat(settings, lambda: {"web": f"{settings.web_host}:{web.port}", **health.status()})
+    heartbeat = Heartbeat(
+        settings, lambda: {"web": f"{settings.web_host}:{web.port}", **health.status(), **follower.report()}
+    )
     await heartbeat.start()
-    watch = loop.create_task(_watch(app, health), name="watch")
+    follower.on_read(heartbeat.beat)
+    books.on_change(lambda _: heartbeat.beat())
+    watch = loop.create_task(_watch(app, health, fatal), name="watch")
     log.info("worker ready; health and metrics on http://%s:%d", settings.web_host, web.port)
     try:
         await app.wait(stopping)
@@ -152,12 +167,22 @@ async def _serve(settings: Settings, agents: Sequence[Agent]) -> int:
     return 1 if app.crashed else 0
 
 
-async def _watch(app: LotriskApp, health: WorkerHealth) -> None:
+def _show_book(metrics: Metrics, book: Book) -> None:
+    from streams.policy.controls import REVIEW_REQUIRED, controlled
+
+    verified = datetime.combine(book.trade.verified, datetime.min.time(), UTC).timestamp()
+    unconfirmed = sum(control.status == REVIEW_REQUIRED for control in controlled(book))
+    metrics.book_in_use(str(book.number), verified, unconfirmed)
+
+
+async def _watch(app: LotriskApp, health: WorkerHealth, fatal: Callable[[BaseException], None]) -> None:
     """Keep the lanes' progress current; a worker that looks alive and moves nothing ends itself, to be restarted."""
+    from streams.web.exits import StalledError
+
     while True:
         app.lanes.observe_progress()
         if reasons := health.not_live():
-            end_process(StalledError("; ".join(reasons)))
+            fatal(StalledError("; ".join(reasons)))
         await asyncio.sleep(WATCH_SECONDS)
 
 

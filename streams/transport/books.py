@@ -2,54 +2,150 @@
 
 from __future__ import annotations
 
+import logging
 import time
-from collections.abc import Callable
+from bisect import bisect_right
+from collections.abc import Callable, Sequence
 from datetime import date
 from zoneinfo import ZoneInfo
 
 from streams.clock import Clock
 from streams.enrich.context import Context
-from streams.policy.book import Book, build_book
+from streams.policy.book import Book, BookNumber, build_book
 from streams.reference import Reference
+from streams.reference.trade import TradeReference
+from streams.reference.trade_records import MeasureRecord
+
+log = logging.getLogger(__name__)
 
 US_EASTERN = ZoneInfo("America/New_York")
 """US measures begin and end at 12:01 a.m. here (fact sheet 0)."""
 LOOK_EVERY_SECONDS = 0.25
 """How often the clock is asked whether a day has passed."""
 
+Listener = Callable[[Book], None]
 
-class Books:
-    """Keeps the context of the book in force; a date boundary passing makes a new one.
 
-    A book's day is its regime date, never today: two workers that started on different days under one book number say
-    the same of the same record.
+def book_on(
+    trade: TradeReference,
+    today: date,
+    overrides: Sequence[MeasureRecord] = (),
+    *,
+    epoch: int = 0,
+    offset: int = -1,
+    as_known_then: bool = False,
+) -> Book:
+    """The book in force today. Its day is its regime date, the latest boundary that has passed, and never today.
+
+    So two workers that started on different days under one book number say the same of the same record.
+    `as_known_then`: only what had been published by that day counts, for demo and replay.
+
+    Raises:
+        ReferenceError: the overrides don't fit together or with the files.
     """
 
-    def __init__(self, reference: Reference, clock: Clock, changed: Callable[[Book], None] = lambda _: None) -> None:
-        self._reference = reference
+    def on(day: date) -> Book:
+        known_at = day if as_known_then else None
+        return build_book(trade, day, overrides, epoch=epoch, offset=offset, known_at=known_at)
+
+    return on(on(today).number.regime)
+
+
+class Books:
+    """Keeps the context of the book in force; a policy event or a date boundary that passes makes a new one.
+
+    Belongs to one event loop. Books only rise: a clock that is set back leaves the book where it is.
+    """
+
+    def __init__(
+        self,
+        reference: Reference,
+        clock: Clock,
+        changed: Listener | None = None,
+        *,
+        as_known_then: bool = False,
+    ) -> None:
+        """`changed` is called as if given to `on_change`, and with the first book too."""
+        self.reference = reference
         self._clock = clock
-        self._changed = changed
-        self._day = self._today()
-        self._context = Context(reference, self._book())
+        self._as_known_then = as_known_then
+        self._listeners: list[Listener] = []
+        self._overrides: tuple[MeasureRecord, ...] = ()
+        self._epoch, self._offset = 0, -1
+        self._today = self._ask()
+        book = self._book()
+        self._next = self._boundary_after(book)
+        self._context = Context(reference, book)
         self._looked = time.monotonic()
-        changed(self._context.book)
+        if changed is not None:
+            changed(book)
+            self.on_change(changed)
+
+    @property
+    def number(self) -> BookNumber:
+        """Number of the book reached."""
+        return self._context.book.number
+
+    def on_change(self, listener: Listener) -> None:
+        """Have `listener` called with each new book, once it is in force, on the loop that made it."""
+        self._listeners.append(listener)
 
     def context(self) -> Context:
-        """The context of the book in force now."""
-        if time.monotonic() - self._looked > LOOK_EVERY_SECONDS:
-            self._looked = time.monotonic()
-            today = self._today()
-            if today != self._day:
-                self._day = today
-                book = self._book()
-                if book.number != self._context.book.number:
-                    self._context = Context(self._reference, book)
-                    self._changed(book)
+        """The context of the book in force now; asked once a batch."""
+        now = time.monotonic()
+        if now - self._looked > LOOK_EVERY_SECONDS:
+            self._looked = now
+            self.look()
         return self._context
 
-    def _book(self) -> Book:
-        trade = self._reference.trade
-        return build_book(trade, build_book(trade, self._day).number.regime)
+    def look(self) -> None:
+        """Ask the clock whether a date boundary has passed, and make the new book if so."""
+        today = self._ask()
+        if today > self._today:
+            self._today = today
+            if self._next is not None and today >= self._next:
+                self._replace()
 
-    def _today(self) -> date:
+    def publish(self, overrides: Sequence[MeasureRecord], epoch: int, offset: int) -> None:
+        """Take in what `trade.policy` holds up to `offset`, its last record that counts: one event, one book.
+
+        Raises:
+            ReferenceError: the overrides can't make a book; the last good one stays.
+        """
+        if (epoch, offset) <= (self._epoch, self._offset):
+            return
+        before = self._overrides, self._epoch, self._offset
+        self._overrides, self._epoch, self._offset = tuple(overrides), epoch, offset
+        try:
+            self._replace()
+        except Exception:
+            self._overrides, self._epoch, self._offset = before
+            raise
+
+    def _replace(self) -> None:
+        book = self._book()
+        self._next = self._boundary_after(book)
+        if book.number <= self.number:
+            return
+        log.info("book %s replaces %s", book.number, self.number)
+        self._context = self._context.under(book)
+        for listener in self._listeners:
+            listener(book)
+
+    def _book(self) -> Book:
+        return book_on(
+            self.reference.trade,
+            self._today,
+            self._overrides,
+            epoch=self._epoch,
+            offset=self._offset,
+            as_known_then=self._as_known_then,
+        )
+
+    def _boundary_after(self, book: Book) -> date | None:
+        days = sorted({*book.boundaries, *book.recorded}) if self._as_known_then else book.boundaries
+        position = bisect_right(days, self._today)
+        return days[position] if position < len(days) else None
+
+    def _ask(self) -> date:
         return self._clock.now().astimezone(US_EASTERN).date()

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
 import socket
 from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import Any
 
 import orjson
 from aiokafka import AIOKafkaProducer
@@ -17,12 +19,15 @@ from streams import __version__
 from streams.connection import aiokafka_options
 from streams.settings import Settings
 from streams.topics import WORKERS
+from streams.transport.reading import read_to_end
 
 log = logging.getLogger(__name__)
 
 BEAT_SECONDS = 3.0
 DEAD_AFTER_SECONDS = 10.0
 """A worker whose last beat is older is taken for dead."""
+POLICY_KEY = b"lotrisk.policy"
+"""Key of the record that remembers how far `trade.policy` was read when no worker is left to say so."""
 
 
 def worker_id() -> str:
@@ -40,6 +45,12 @@ class Heartbeat:
         self._key = worker_id().encode()
         self._task: asyncio.Task[None] | None = None
         self._producer: AIOKafkaProducer | None = None
+        self._due = asyncio.Event()
+        self._remembered: object = None
+
+    def beat(self) -> None:
+        """Beat at once, besides the beats every few seconds: something changed that others wait for."""
+        self._due.set()
 
     async def start(self) -> None:
         """Connect and begin to beat."""
@@ -55,23 +66,56 @@ class Heartbeat:
             self._task.cancel()
             await asyncio.wait([self._task])
         if self._producer is not None:
-            await self._send(None)
+            await self._send(self._key, None)
             await self._producer.stop()
 
     async def _beat(self) -> None:
         while True:
+            self._due.clear()
+            report = self._report()
             body = {
                 "worker": self._key.decode(),
                 "at": datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
                 "version": __version__,
-                **self._report(),
+                **report,
             }
-            await self._send(orjson.dumps(body))
-            await asyncio.sleep(BEAT_SECONDS)
+            await self._send(self._key, orjson.dumps(body))
+            policy = report.get("policy")
+            if policy not in (None, self._remembered) and await self._send(
+                POLICY_KEY, orjson.dumps({"policy": policy})
+            ):
+                self._remembered = policy
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._due.wait(), BEAT_SECONDS)
 
-    async def _send(self, value: bytes | None) -> None:
+    async def _send(self, key: bytes, value: bytes | None) -> bool:
         assert self._producer is not None
         try:
-            await asyncio.wait_for(self._producer.send_and_wait(self._topic, value, key=self._key), BEAT_SECONDS)
+            await asyncio.wait_for(self._producer.send_and_wait(self._topic, value, key=key), BEAT_SECONDS)
         except (TimeoutError, KafkaError) as error:
             log.warning("heartbeat not delivered: %r", error)
+            return False
+        return True
+
+
+async def read_workers(settings: Settings) -> list[dict[str, Any]]:
+    """The last beat of each worker that has not said goodbye, by worker id."""
+    latest = await _latest(settings)
+    latest.pop(POLICY_KEY, None)
+    return [latest[key] for key in sorted(latest)]
+
+
+async def read_standings(settings: Settings) -> list[tuple[str, int, int]]:
+    """How far workers, also those that left, have read `trade.policy`: topic id, epoch, next offset."""
+    reports = [body["policy"] for body in (await _latest(settings)).values() if body.get("policy")]
+    return [(found["topic_id"], found["epoch"], found["position"]) for found in reports]
+
+
+async def _latest(settings: Settings) -> dict[bytes, dict[str, Any]]:
+    latest: dict[bytes, dict[str, Any]] = {}
+    async for record in read_to_end(settings, WORKERS.full_name(settings.topic_prefix)):
+        if record.value is None:
+            latest.pop(record.key, None)
+        else:
+            latest[record.key] = orjson.loads(record.value)
+    return latest

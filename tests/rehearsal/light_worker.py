@@ -23,15 +23,29 @@ def fix_the_book() -> None:
     import streams.reference
 
     class Books:
-        def __init__(self, *_: object) -> None:
+        def __init__(self, *_: object, **__: object) -> None:
             self._context = SimpleNamespace(book=SimpleNamespace(number=BOOK))
 
         def context(self) -> SimpleNamespace:
             return self._context
 
-    module = types.ModuleType("streams.transport.books")
-    module.Books = Books  # type: ignore[attr-defined]  # made here
-    sys.modules[module.__name__] = module
+        def on_change(self, _: object) -> None:
+            """It never does."""
+
+    class PolicyFollower:
+        def __init__(self, *_: object) -> None: ...
+        def on_read(self, _: object) -> None: ...
+        def report(self) -> dict[str, object]:
+            return {}
+
+        async def start(self) -> None: ...
+        async def stop(self) -> None: ...
+
+    books, follower = types.ModuleType("streams.transport.books"), types.ModuleType("streams.transport.follower")
+    books.Books = Books  # type: ignore[attr-defined]  # made here
+    follower.PolicyFollower = PolicyFollower  # type: ignore[attr-defined]  # made here
+    for module in (books, follower):
+        sys.modules[module.__name__] = module
     streams.reference.load = lambda: None  # type: ignore[assignment,return-value]  # nobody reads it
 
 
