@@ -189,8 +189,41 @@ CATALOGUE: tuple[Metric, ...] = (
     BATCH_RECORDS, BATCH_BYTES, BATCH_SECONDS, LATENCY_SECONDS,
     TRANSACTIONS_COMMITTED, TRANSACTIONS_ABORTED, TRANSACTION_SECONDS, FENCED_PRODUCERS, REBALANCES,
     LAG, COMMITTED_AGE, PAUSED, IN_FLIGHT_RECORDS, IN_FLIGHT_BYTES,
-    BOOK_INFO, BOOK_VERIFIED, POLICY_REFUSED, BUILD_INFO,
+    BOOK_INFO, BOOK_VERIFIED, BOOK_REVIEW_REQUIRED, POLICY_REFUSED, EXITS, BUILD_INFO,
 )  # fmt: skip
+
+BROKERS_UP = Metric(
+    "lotrisk_brokers_up", Kind.GAUGE, "1 where the brokers answered the exporter's last question, else 0."
+)
+BROKERS_ASKED = Metric(
+    "lotrisk_brokers_answered_timestamp_seconds",
+    Kind.GAUGE,
+    "Unix time of the last answer of the brokers; 0 before the first.",
+    unit="seconds",
+)
+GROUP_LAG = Metric(
+    "lotrisk_group_lag_records",
+    Kind.GAUGE,
+    "Offsets between the group's committed one and the partition's end, as the brokers say.",
+    _LANE,
+    "records",
+)
+GROUP_COMMITTED_AGE = Metric(
+    "lotrisk_group_committed_age_seconds",
+    Kind.GAUGE,
+    "How long the group's committed offset has stood still while there is lag, as seen here; 0 without lag.",
+    _LANE,
+    "seconds",
+)
+GROUP_COMMITTED = Metric(
+    "lotrisk_group_committed_offset", Kind.GAUGE, "The group's committed offset; 0 before the first commit.", _LANE
+)
+GROUP_END = Metric("lotrisk_group_end_offset", Kind.GAUGE, "End of the partition.", _LANE)
+
+LAG_CATALOGUE: tuple[Metric, ...] = (
+    BROKERS_UP, BROKERS_ASKED, GROUP_LAG, GROUP_COMMITTED_AGE, GROUP_COMMITTED, GROUP_END,
+)  # fmt: skip
+"""What the lag exporter exposes, a process of its own."""
 
 _CODE = re.compile(r"[a-z][a-z0-9_]{0,39}")
 _NONE: Mapping[str, int] = MappingProxyType({})

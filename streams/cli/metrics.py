@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from streams.metrics import Metric
 
 
 def register(app: typer.Typer) -> None:
@@ -15,18 +18,18 @@ def register(app: typer.Typer) -> None:
 def metrics(
     markdown: Annotated[bool, typer.Option("--markdown", help="Print the page docs/metrics.md.")] = False,
 ) -> None:
-    """Show every metric a worker exposes on /metrics: kind, unit, labels, what it counts."""
+    """Show every metric on /metrics of a worker and of the lag exporter: kind, unit, labels, what it counts."""
     if markdown:
         typer.echo(page(), nl=False)
         return
     from rich.console import Console
     from rich.table import Table
 
-    from streams.metrics import CATALOGUE
+    from streams.metrics import CATALOGUE, LAG_CATALOGUE
 
     table = Table("Metric", "What it shows")
     table.columns[0].no_wrap = True
-    for metric in CATALOGUE:
+    for metric in (*CATALOGUE, *LAG_CATALOGUE):
         details = ", ".join(word for word in (metric.kind, metric.unit, *metric.labels) if word)
         table.add_row(metric.name, f"{metric.help}\n[dim]{details}[/dim]")
     Console().print(table)
@@ -34,7 +37,7 @@ def metrics(
 
 def page() -> str:
     """The Markdown page of the catalogue."""
-    from streams.metrics import CATALOGUE
+    from streams.metrics import CATALOGUE, LAG_CATALOGUE
 
     lines = [
         "# Metrics",
@@ -48,13 +51,25 @@ def page() -> str:
         "| metric | kind | unit | labels | what it shows |",
         "| --- | --- | --- | --- | --- |",
     ]
-    lines += [
-        f"| `{metric.name}` | {metric.kind} | {metric.unit} | {_code(metric.labels)} | {metric.help} |"
-        for metric in CATALOGUE
-    ]
+    lines += map(_row, CATALOGUE)
     lines += ["", "Buckets of the histograms (upper bounds; `+Inf` is always there):", ""]
     lines += [f"- `{metric.name}`: {'; '.join(map(_number, metric.buckets))}" for metric in CATALOGUE if metric.buckets]
+    lines += [
+        "",
+        "## The lag exporter",
+        "",
+        "What `lotrisk lag` exposes: asked of the brokers, since a worker's own view is what breaks. Without an answer",
+        "`lotrisk_brokers_up` is 0 and the other series are gone: an old lag would say that all is well.",
+        "",
+        "| metric | kind | unit | labels | what it shows |",
+        "| --- | --- | --- | --- | --- |",
+        *map(_row, LAG_CATALOGUE),
+    ]
     return "\n".join([*lines, ""])
+
+
+def _row(metric: Metric) -> str:
+    return f"| `{metric.name}` | {metric.kind} | {metric.unit} | {_code(metric.labels)} | {metric.help} |"
 
 
 def _code(labels: tuple[str, ...]) -> str:

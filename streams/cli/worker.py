@@ -110,7 +110,7 @@ async def _serve(settings: Settings, agents: Sequence[Agent]) -> int:
         lambda book: _show_book(metrics, book),
         as_known_then=settings.as_of is not None,
     )
-    follower = PolicyFollower(settings, books, metrics, end_process)
+    follower = PolicyFollower(settings, books, metrics, fatal)
     app = create_app(
         settings,
         [agent.PIPELINE for agent in agents],

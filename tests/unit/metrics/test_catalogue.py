@@ -7,7 +7,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
 import streams.metrics as module
-from streams.metrics import CATALOGUE, Kind, Metric, Metrics
+from streams.metrics import CATALOGUE, LAG_CATALOGUE, Kind, Metric, Metrics
 
 BOUNDED_LABELS = {"topic", "partition", "reason", "code", "book", "version"}
 UNIT_SUFFIX = {"seconds": "_seconds", "bytes": "_bytes"}
@@ -32,15 +32,18 @@ def exercised() -> CollectorRegistry:
     lane.transaction_aborted()
     lane.fenced()
     metrics.rebalances.inc()
-    metrics.book_in_use("1.0.-1.2026-09-29", 900.0)
+    metrics.book_in_use("1.0.-1.2026-09-29", 900.0, review_required=2)
+    metrics.policy_refused(1)
+    metrics.exits_before({"fenced": 1, "stalled": 0})
     metrics.build("0.1.0")
     return registry
 
 
 def test_every_metric_defined_in_the_module_is_in_the_catalogue() -> None:
     defined = {value.name for value in vars(module).values() if isinstance(value, Metric)}
-    assert defined == {metric.name for metric in CATALOGUE}
-    assert len(CATALOGUE) == len(defined)
+    listed = (*CATALOGUE, *LAG_CATALOGUE)
+    assert defined == {metric.name for metric in listed}
+    assert len(listed) == len(defined)
 
 
 def test_the_registry_exposes_exactly_the_catalogue() -> None:
@@ -69,7 +72,7 @@ def test_a_scrape_parses_and_holds_no_series_beside_the_catalogue() -> None:
     assert names == plain | histograms
 
 
-@pytest.mark.parametrize("metric", CATALOGUE, ids=lambda metric: metric.name)
+@pytest.mark.parametrize("metric", [*CATALOGUE, *LAG_CATALOGUE], ids=lambda metric: metric.name)
 def test_names_units_labels_and_buckets_follow_the_conventions(metric: Metric) -> None:
     assert metric.name.startswith("lotrisk_")
     assert metric.help.endswith(".")
