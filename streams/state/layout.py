@@ -22,8 +22,9 @@ VERSION: Final = 1
 """Of what a state takes out of a record; a state of another version is built anew."""
 UNKNOWN_DIGEST: Final = bytes(16)
 
-_FLAGS: Final = b',"flags":'
-_BOOK: Final = b',"book":"'
+FLAGS: Final = b',"flags":'
+BOOK: Final = b',"book":"'
+_TIME_LIMIT: Final = 2**62
 _MILLISECOND: Final = timedelta(milliseconds=1)
 _EPOCH: Final = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
 
@@ -40,9 +41,7 @@ class Parts(NamedTuple):
 
 def digest_of(body: bytes, flags: bytes) -> bytes:
     """16 bytes that differ when what an output says differs; book, ids and order key are not part of it."""
-    digest = blake2b(body, digest_size=16)
-    digest.update(flags)
-    return digest.digest()
+    return blake2b(b"%b%b%b" % (body, FLAGS, flags), digest_size=16).digest()
 
 
 def finish(
@@ -56,8 +55,37 @@ def finish(
     updated = b"" if updated_at_ms is None else b"%d" % updated_at_ms
     return (
         b'%b,"flags":%b,"book":"%b"}' % (body, flags, book.encode()),
-        b"%d/%d/%d/%b" % (canonical_end, flags_start, flags_start + len(_FLAGS) + len(flags), updated),
+        b"%d/%d/%d/%b" % (canonical_end, flags_start, flags_start + len(FLAGS) + len(flags), updated),
     )
+
+
+class Marks(NamedTuple):
+    """The parts of a layout header, checked against its value. `updated_at_ms` is as written, None where left out."""
+
+    canonical_end: int
+    flags_start: int
+    book_start: int
+    updated_at_ms: bytes | None
+
+
+def marks(value: bytes, layout: bytes) -> Marks | None:
+    """Read the header of a value; None where it is of another form or doesn't fit the value."""
+    parts = layout.split(b"/")
+    try:
+        end, flags_start, book_start = int(parts[0]), int(parts[1]), int(parts[2])
+        updated = parts[3] if len(parts) > 3 else None
+        if updated and not -_TIME_LIMIT < int(updated) < _TIME_LIMIT:
+            return None
+    except (ValueError, IndexError):
+        return None
+    if (
+        end <= flags_start
+        and 0 <= flags_start < book_start
+        and value.startswith(FLAGS, flags_start)
+        and value.startswith(BOOK, book_start)
+    ):
+        return Marks(end, flags_start, book_start, updated)
+    return None
 
 
 def take_apart(value: bytes, layout: bytes | None, owned: frozenset[str]) -> Parts:
@@ -69,21 +97,17 @@ def take_apart(value: bytes, layout: bytes | None, owned: frozenset[str]) -> Par
     Raises:
         ValueError: not a JSON object.
     """
-    offsets = _offsets(layout) if layout is not None else None
-    if offsets is not None:
-        end, flags_start, book_start, updated = offsets
-        if value.startswith(_FLAGS, flags_start) and value.startswith(_BOOK, book_start) and end <= flags_start:
-            body = value[:flags_start]
-            flags = value[flags_start + len(_FLAGS) : book_start]
-            canonical = body[:end] + b"}" if end > 0 else None
-            if canonical is None or updated == b"?":
-                fields = _object(value)
-                updated_at_ms = moment_ms(fields.get("updated_at"))
-                canonical = _canonical(fields, owned) if canonical is None else canonical
-            else:
-                updated_at_ms = int(updated) if updated else None
-            book = value[book_start + len(_BOOK) : -2].decode("utf-8", "replace")
-            return Parts(canonical, digest_of(body, flags), flags, book, updated_at_ms)
+    found = marks(value, layout) if layout is not None else None
+    if found is not None:
+        end, flags_start, book_start, updated = found
+        fields = _object(value) if end <= 0 or updated is None else {}
+        return Parts(
+            value[:end] + b"}" if end > 0 else _canonical(fields, owned),
+            blake2b(value[:book_start], digest_size=16).digest(),
+            value[flags_start + len(FLAGS) : book_start],
+            value[book_start + len(BOOK) : -2].decode("utf-8", "replace"),
+            moment_ms(fields.get("updated_at")) if updated is None else int(updated) if updated else None,
+        )
     fields = _object(value)
     book_text = fields.get("book")
     flags_list = fields.get("flags")
@@ -105,21 +129,6 @@ def moment_ms(text: object) -> int | None:
     except ValueError:
         return None
     return (moment - _EPOCH) // _MILLISECOND if moment.tzinfo is not None else None
-
-
-def _offsets(layout: bytes) -> tuple[int, int, int, bytes] | None:
-    """The header's parts; the fourth is `?` where it is left out. None where the header is of another form."""
-    parts = layout.split(b"/")
-    if not 3 <= len(parts) <= 4:
-        return None
-    try:
-        end, flags_start, book_start = int(parts[0]), int(parts[1]), int(parts[2])
-        updated = parts[3] if len(parts) == 4 else b"?"
-        if updated not in (b"", b"?"):
-            int(updated)
-    except ValueError:
-        return None
-    return (end, flags_start, book_start, updated) if 0 <= flags_start < book_start else None
 
 
 def _object(value: bytes) -> dict[str, object]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from struct import Struct
@@ -11,7 +11,7 @@ from typing import Final, NamedTuple, Protocol
 
 from rocksdict import WriteBatch
 
-from schemas.cloudevents import OrderKey
+from schemas.cloudevents import ORDER
 from streams.policy.book import BookNumber
 from streams.state.codec.checkpoint import Checkpoint
 from streams.state.codec.held import (
@@ -23,9 +23,11 @@ from streams.state.codec.held import (
     encode_marker,
     is_live,
     order_of,
+    published_head,
     with_book,
 )
 from streams.state.errors import StateDamagedError, translate
+from streams.state.layout import HEADER
 from streams.state.order import book_number, is_stale
 from streams.state.published import read_published
 from streams.state.rocks import Database, Memory, mark_damaged, pairs, throw_away
@@ -39,6 +41,10 @@ _WHEN: Final = Struct(">Q")
 _FORGET_AT_ONCE: Final = 256
 _STEPS_BEFORE_SEEK: Final = 4
 _LOOK_EVERY: Final = 32
+
+
+_Outcome = tuple[bytes, bytes, bytes | None]
+"""Key, head (a record's or a marker's), canonical record or None where it stays."""
 
 
 class Place(NamedTuple):
@@ -223,25 +229,42 @@ class RocksState:
             after = _moved(before, max(position, before.position), now_ms)
         else:
             after = before
-        return self._write(published.items(), after, guard=not self._exactly_once, now_ms=now_ms)
+        outcomes = self._outcomes(published, now_ms)
+        return self._write(outcomes, after, guard=not self._exactly_once, now_ms=now_ms)
 
     def take_in(self, records: Iterable[PublishedRecord], checkpoint: Checkpoint) -> int:
         """Take in records of the enriched partition, in order, in one write with the checkpoint they lead to.
 
-        Returns how many were ignored: stale, or not lotrisk's.
+        Returns how many were ignored: stale, or not lotrisk's (`unreadable` counts those).
         """
-        outcomes: list[tuple[bytes, Held | Gone]] = []
-        unreadable = 0
+        now_ms = self._now_ms()
+        unreadable = self.unreadable
+        stale = self._write(self._readable(records, now_ms), checkpoint, guard=True, now_ms=now_ms)
+        return stale + self.unreadable - unreadable
+
+    def _outcomes(self, published: Mapping[bytes, Held | Gone], now_ms: int) -> Iterator[_Outcome]:
+        for key, outcome in published.items():
+            if type(outcome) is Held:
+                yield key, encode_held(outcome), outcome.canonical
+            else:
+                yield key, encode_marker(Marker(outcome.order, now_ms + self.marker_ms)), None
+
+    def _readable(self, records: Iterable[PublishedRecord], now_ms: int) -> Iterator[_Outcome]:
         owned = self.place.owned
         for record in records:
-            key = record.key
-            outcome = read_published(record.value, record.headers, owned) if key is not None else None
+            key, value = record.key, record.value
+            headers = dict(record.headers)
+            order, layout = headers.get(ORDER), headers.get(HEADER)
+            if key is not None and value is not None and order is not None and layout is not None:
+                taken = published_head(value, layout, order)
+                if taken is not None:
+                    yield key, *taken
+                    continue
+            outcome = read_published(value, order, layout, owned) if key is not None else None
             if key is None or outcome is None:
-                unreadable += 1
+                self.unreadable += 1
             else:
-                outcomes.append((key, outcome))
-        self.unreadable += unreadable
-        return unreadable + self._write(outcomes, checkpoint, guard=True, now_ms=self._now_ms())
+                yield from self._outcomes({key: outcome}, now_ms)
 
     def rebook(self, keys: Iterable[bytes], book: BookNumber) -> None:
         """See PartitionState."""
@@ -254,57 +277,59 @@ class RocksState:
             if not batch.is_empty():
                 database.write(batch)
 
-    def _write(
-        self, outcomes: Iterable[tuple[bytes, Held | Gone]], checkpoint: Checkpoint, *, guard: bool, now_ms: int
-    ) -> int:
+    def _write(self, outcomes: Iterable[_Outcome], checkpoint: Checkpoint, *, guard: bool, now_ms: int) -> int:
+        """Write outcomes and the checkpoint at once; with `guard`, without those that are stale. Returns how many were."""
         ignored = 0
         with self._guarded() as database:
-            heads, in_heads, in_canonical = database.heads, database.in_heads, database.in_canonical
             batch = WriteBatch(raw_mode=True)
-            latest: dict[bytes, OrderKey] = {}
-            expires_ms = now_ms + self.marker_ms
+            put, delete, find = batch.put, batch.delete, database.heads.get
+            in_heads, in_canonical = database.in_heads, database.in_canonical
+            written: dict[bytes, bytes] = {}
             next_expiry_ms = self._next_expiry_ms
-            for key, outcome in outcomes:
+            for key, head, canonical in outcomes:
                 if guard:
-                    order = latest.get(key)
-                    if order is None and (head := heads.get(key)) is not None:
-                        order = order_of(head)
-                    if order is not None and is_stale(outcome.order, order):
+                    before = written.get(key) or find(key)
+                    if before is not None and is_stale(order_of(head), order_of(before)):
                         ignored += 1
                         continue
-                    latest[key] = outcome.order
-                if type(outcome) is Held:
-                    batch.put(key, encode_held(outcome), in_heads)
-                    if outcome.canonical is not None:
-                        batch.put(key, outcome.canonical, in_canonical)
-                else:
-                    batch.delete(key, in_canonical)
-                    if self._exactly_once:
-                        batch.delete(key, in_heads)
-                    else:
-                        batch.put(key, encode_marker(Marker(outcome.order, expires_ms)), in_heads)
-                        batch.put(_MARKERS + _WHEN.pack(expires_ms) + key, b"")
-                        next_expiry_ms = expires_ms if next_expiry_ms is None else min(next_expiry_ms, expires_ms)
+                written[key] = head
+                if is_live(head):
+                    put(key, head, in_heads)
+                    if canonical is not None:
+                        put(key, canonical, in_canonical)
+                    continue
+                delete(key, in_canonical)
+                if self._exactly_once:
+                    delete(key, in_heads)
+                    continue
+                put(key, head, in_heads)
+                expires_ms = decode_marker(head).expires_ms
+                put(_MARKERS + _WHEN.pack(expires_ms) + key, b"")
+                next_expiry_ms = expires_ms if next_expiry_ms is None else min(next_expiry_ms, expires_ms)
             if next_expiry_ms is not None and next_expiry_ms <= now_ms:
-                next_expiry_ms = self._forget(batch, latest.keys() if guard else dict(outcomes).keys(), now_ms)
-            batch.put(_CHECKPOINT, checkpoint.encode())
+                next_expiry_ms = self._forget(batch, written.keys(), now_ms)
+            put(_CHECKPOINT, checkpoint.encode())
             database.write(batch)
             self._next_expiry_ms = next_expiry_ms
             self.checkpoint = checkpoint
         return ignored
 
-    def _forget(self, batch: WriteBatch, written: Iterable[bytes], now_ms: int) -> int | None:
+    def _forget(self, batch: WriteBatch, written: Collection[bytes], now_ms: int) -> int | None:
         """Delete markers that may be forgotten, some at a time; returns when to look again."""
         database = self._database
         assert database is not None
-        busy = set(written)
         for number, (when_ms, key) in enumerate(self._markers()):
             if when_ms > now_ms or number >= _FORGET_AT_ONCE:
                 return when_ms
             batch.delete(_MARKERS + _WHEN.pack(when_ms) + key)
             head = database.heads.get(key)
             # The key may have come back since, or been removed again: then this entry is all that is left of it.
-            if head is not None and not is_live(head) and decode_marker(head).expires_ms == when_ms and key not in busy:
+            if (
+                head is not None
+                and not is_live(head)
+                and decode_marker(head).expires_ms == when_ms
+                and key not in written
+            ):
                 batch.delete(key, database.in_heads)
         return None
 

@@ -8,11 +8,13 @@ Little endian. A tombstone's marker is a head of another kind, whose `updated_at
 from __future__ import annotations
 
 from functools import lru_cache
+from hashlib import blake2b
 from struct import Struct
 from typing import Final, NamedTuple
 
 from schemas.cloudevents import OrderKey
 from streams.policy.book import BookNumber
+from streams.state.layout import BOOK, FLAGS, marks
 from streams.state.order import book_number
 from streams.state.view import Held
 
@@ -21,6 +23,7 @@ GONE: Final = 2
 
 _FIXED: Final = Struct("<BqQ16sBBB")
 _NO_TIME: Final = -(2**63)
+_OFFSET_LIMIT: Final = 2**63
 _NO_DIGEST: Final = bytes(16)
 _START: Final = _FIXED.size
 
@@ -42,6 +45,31 @@ def encode_held(held: Held) -> bytes:
     return _encode(
         LIVE, held.updated_at_ms, offset, held.digest, _text(topic_id), _text(order_book), _text(str(held.book))
     ) + bytes(held.flags)
+
+
+def published_head(value: bytes, layout: bytes, order: bytes) -> tuple[bytes, bytes] | None:
+    """The head and the canonical record of an enriched record, straight from its bytes and headers.
+
+    A restore's fast way: the same as `encode_held(read_published(...))`. None where the record has to go the long one.
+    """
+    found = marks(value, layout)
+    if found is None:
+        return None
+    end, flags_start, book_start, updated = found
+    parts = order.split(b"/")
+    book = value[book_start + len(BOOK) : -2]
+    if end <= 0 or updated is None or len(parts) != 3:
+        return None
+    topic, offset_text, order_book = parts
+    offset = int(offset_text) if offset_text.isdigit() else -1
+    if not (0 <= offset < _OFFSET_LIMIT and 0 < len(topic) < 256 and 0 < len(order_book) < 256 and 0 < len(book) < 256):
+        return None
+    if not (order.isascii() and book.isascii()):
+        return None
+    moment = int(updated) if updated else _NO_TIME
+    digest = blake2b(value[:book_start], digest_size=16).digest()
+    fixed = _FIXED.pack(LIVE, moment, offset, digest, len(topic), len(order_book), len(book))
+    return b"".join((fixed, topic, order_book, book, value[flags_start + len(FLAGS) : book_start])), value[:end] + b"}"
 
 
 def encode_marker(marker: Marker) -> bytes:

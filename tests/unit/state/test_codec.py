@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.cloudevents import OrderKey
+from schemas.enriched import OWNED_FIELDS_VEHICLE
 from streams.policy.book import BookNumber
 from streams.state.codec.checkpoint import Checkpoint
 from streams.state.codec.held import (
@@ -18,8 +19,11 @@ from streams.state.codec.held import (
     encode_marker,
     is_live,
     order_of,
+    published_head,
     with_book,
 )
+from streams.state.layout import finish
+from streams.state.published import read_published
 from streams.state.view import Held
 
 BOOKS = st.builds(BookNumber, st.integers(0, 2**31), st.integers(0, 2**31), st.integers(-1, 2**63 - 1), st.dates())
@@ -48,6 +52,34 @@ def test_a_head_round_trips(held: Held) -> None:
 @given(HELDS, BOOKS)
 def test_only_the_book_changes_in_a_rebooked_head(held: Held, book: BookNumber) -> None:
     assert decode_held(with_book(encode_held(held), book)) == held._replace(book=book)
+
+
+HEADER_ORDERS = st.builds(
+    OrderKey, st.text("abcXYZ-_019", min_size=1, max_size=30), st.integers(0, 2**63 - 1), BOOKS.map(str)
+)
+
+
+@given(
+    HEADER_ORDERS, BOOKS.map(str), st.none() | st.integers(-(2**61), 2**61), st.sampled_from([b"[]", b'[{"type":"x"}]'])
+)
+def test_the_fast_way_of_a_restore_is_the_long_one(
+    order: OrderKey, book: str, updated: int | None, flags: bytes
+) -> None:
+    value, layout = finish(b'{"vin":"X","a":[1]', flags, book, canonical_end=10, updated_at_ms=updated)
+    held = read_published(value, order.encode(), layout, OWNED_FIELDS_VEHICLE)
+    assert isinstance(held, Held)
+    assert published_head(value, layout, order.encode()) == (encode_held(held), held.canonical)
+
+
+@pytest.mark.parametrize(
+    "order", [b"", b"a/1", b"/1/b", b"a//b", b"a/-1/b", b"a/1/", b"a/9223372036854775808/b", b"\xff/1/b"]
+)
+def test_what_is_unusual_goes_the_long_way(order: bytes) -> None:
+    value, layout = finish(b'{"vin":"X","a":[1]', b"[]", "1.0.-1.2026-09-29", canonical_end=10, updated_at_ms=1)
+    assert published_head(value, layout, order) is None
+    assert published_head(value, b"-1/" + layout.partition(b"/")[2], b"a/1/b") is None
+    assert published_head(value, layout.rpartition(b"/")[0], b"a/1/b") is None
+    assert published_head(value, layout, b"a/1/b") is not None
 
 
 @given(ORDERS, st.integers(0, 2**62))

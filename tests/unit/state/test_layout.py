@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from schemas.cloudevents import OrderKey
 from schemas.enriched import OWNED_FIELDS_VEHICLE
 from streams.policy.book import BookNumber
-from streams.state.layout import HEADER, UNKNOWN_DIGEST, digest_of, finish, moment_ms, take_apart
+from streams.state.layout import UNKNOWN_DIGEST, digest_of, finish, moment_ms, take_apart
 from streams.state.order import NO_BOOK, NO_ORDER
 from streams.state.published import read_published
 from streams.state.view import Gone, Held
@@ -106,20 +106,19 @@ def test_reading_what_was_published() -> None:
     body, end = body_of({"vin": "X"})
     value, layout = finish(body, b"[]", BOOK, canonical_end=end, updated_at_ms=12)
     order = OrderKey("abc", 41, BOOK)
-    headers = [("ce_id", b"1"), ("lotrisk.order", order.encode()), (HEADER, layout)]
 
-    held = read_published(value, headers, OWNED_FIELDS_VEHICLE)
+    held = read_published(value, order.encode(), layout, OWNED_FIELDS_VEHICLE)
 
     assert held == Held(digest_of(body, b"[]"), order, 12, BookNumber.parse(BOOK), b"[]", b'{"vin":"X"}')
-    assert read_published(None, headers, OWNED_FIELDS_VEHICLE) == Gone(order)
+    assert read_published(None, order.encode(), None, OWNED_FIELDS_VEHICLE) == Gone(order)
 
 
 def test_a_record_without_headers_has_the_lowest_order_and_what_is_not_json_is_nobodys() -> None:
-    held = read_published(b'{"vin":"X"}', [], OWNED_FIELDS_VEHICLE)
+    held = read_published(b'{"vin":"X"}', None, None, OWNED_FIELDS_VEHICLE)
     assert held == Held(UNKNOWN_DIGEST, NO_ORDER, None, NO_BOOK, b"[]", b'{"vin":"X"}')
-    assert read_published(None, [("lotrisk.order", b"garbage")], OWNED_FIELDS_VEHICLE) == Gone(NO_ORDER)
+    assert read_published(None, b"garbage", None, OWNED_FIELDS_VEHICLE) == Gone(NO_ORDER)
     for value in (b"", b"[1]", b"\xff", b'{"vin":'):
-        assert read_published(value, [("lotrisk.layout", b"1/2/3/")], OWNED_FIELDS_VEHICLE) is None
+        assert read_published(value, None, b"1/2/3/", OWNED_FIELDS_VEHICLE) is None
 
 
 @pytest.mark.parametrize("text", [None, 5, "", "2026-01-01", "2026-01-01T00:00:00", "soon"])

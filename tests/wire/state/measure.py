@@ -44,7 +44,9 @@ def _record(number: int, chance: random.Random) -> Published:
     from streams.state.layout import HEADER, finish
 
     body = canonical + b',"origin":' + members.encode()
-    value, layout = finish(body, b'[{"type":"replacement_cost_up"}]', str(BOOK), canonical_end=len(canonical), updated_at_ms=number)
+    value, layout = finish(
+        body, b'[{"type":"replacement_cost_up"}]', str(BOOK), canonical_end=len(canonical), updated_at_ms=number
+    )
     return made._replace(value=value, headers=[made.headers[0], (HEADER, layout)])
 
 
@@ -52,7 +54,9 @@ async def load(settings: Settings, keys: int) -> int:
     """Publish the records; returns the mean size of a value."""
     chance = random.Random(1)
     templates = [_record(number, chance) for number in range(500)]
-    producer = AIOKafkaProducer(acks="all", compression_type="zstd", max_batch_size=900_000, **aiokafka_options(settings))
+    producer = AIOKafkaProducer(
+        acks="all", compression_type="zstd", max_batch_size=900_000, **aiokafka_options(settings)
+    )
     topic = VEHICLES_ENRICHED.full_name(settings.topic_prefix)
     await producer.start()
     size = 0
@@ -63,7 +67,7 @@ async def load(settings: Settings, keys: int) -> int:
         partition = number % PARTITIONS
         assert template.value is not None
         tag = b"%017d" % number
-        value = b"%b%b%b" % (template.value[:24 + 7], tag, template.value[24 + 7 + 17:])
+        value = b"%b%b%b" % (template.value[: 24 + 7], tag, template.value[24 + 7 + 17 :])
         size += len(value)
         arguments = {"key": b"D1:" + tag, "value": value, "headers": template.headers, "timestamp": None}
         builder = builders.get(partition)
@@ -101,7 +105,9 @@ async def restore(settings: Settings, label: str) -> StateStore:
     watching.cancel()
     held.sort()
     print(f"restore.{label}_seconds {seconds:.2f}")
-    print(f"restore.{label}_loop_held_ms p50 {held[len(held) // 2] * 1000:.1f} p99 {held[len(held) * 99 // 100] * 1000:.1f} max {held[-1] * 1000:.1f}")
+    print(
+        f"restore.{label}_loop_held_ms p50 {held[len(held) // 2] * 1000:.1f} p99 {held[len(held) * 99 // 100] * 1000:.1f} max {held[-1] * 1000:.1f}"
+    )
     return store
 
 
@@ -145,7 +151,9 @@ def read(store: StateStore, keys: int) -> None:
         for first in range(0, len(some), 200):
             states[number].rebook(some[first : first + 200], BookNumber.parse("2.0.-1.2026-09-29"))
     print(f"rebook_per_second {len(asked) / (time.perf_counter() - started):.0f}")
-    print(f"disk_mb {sum(state.disk_bytes() for state in states) / 1e6:.0f}, keys about {sum(s.estimate() for s in states)}")
+    print(
+        f"disk_mb {sum(state.disk_bytes() for state in states) / 1e6:.0f}, keys about {sum(s.estimate() for s in states)}"
+    )
 
 
 async def child(settings: Settings, keys: int, label: str) -> None:
@@ -165,7 +173,9 @@ def main() -> None:
     arguments = parser.parse_args()
     if arguments.child:
         label, servers, directory = arguments.child
-        settings = Settings(bootstrap_servers=servers, state_dir=Path(directory), topic_prefix="m.", partitions=PARTITIONS)
+        settings = Settings(
+            bootstrap_servers=servers, state_dir=Path(directory), topic_prefix="m.", partitions=PARTITIONS
+        )
         asyncio.run(child(settings, arguments.keys, label))
         return
     with EmbeddedKafka() as kafka, tempfile.TemporaryDirectory() as directory:
@@ -176,7 +186,16 @@ def main() -> None:
         print(f"{arguments.keys} records of {size} bytes loaded in {time.perf_counter() - started:.0f} s", flush=True)
         for label in ("cold", "warm"):
             subprocess.run(
-                [sys.executable, "-m", "tests.wire.state.measure", str(arguments.keys), "--child", label, kafka.bootstrap_servers, directory],
+                [
+                    sys.executable,
+                    "-m",
+                    "tests.wire.state.measure",
+                    str(arguments.keys),
+                    "--child",
+                    label,
+                    kafka.bootstrap_servers,
+                    directory,
+                ],
                 check=True,
             )
 
