@@ -16,7 +16,7 @@ from streams.policy.book import Book
 from streams.policy.facts import NO_FACTS, Facts, contradiction
 from streams.policy.lines import LineError
 from streams.policy.view import Plan
-from streams.policy.walk import Charge, NotApplied, Outcome, walk
+from streams.policy.walk import Charge, NotApplied, Outcome, reasons, walk
 
 __all__ = [
     "Component",
@@ -250,7 +250,7 @@ def _answer(plan: Plan, interval: int, facts: Facts) -> DutyRates:
         central = high
     else:
         central = _scenario(result.central)
-    shown = result.central or result.low
+    not_applied, at_zero = reasons(result.central or result.low, plan.active(interval)[0])
     notices = tuple(
         NotApplied(record.id, record.authority, record.heading, "described products only", record.title)
         for record in others
@@ -262,9 +262,9 @@ def _answer(plan: Plan, interval: int, facts: Facts) -> DutyRates:
         low,
         central,
         high,
-        (*shown.not_applied, *notices),
+        (*not_applied, *notices),
         tuple(missing),
-        tuple(_component(charge) for charge in shown.at_zero),
+        tuple(_component(charge) for charge in at_zero),
         prohibited,
         (),
         plan.match.in_book,
@@ -273,7 +273,8 @@ def _answer(plan: Plan, interval: int, facts: Facts) -> DutyRates:
 
 
 def _scenario(outcome: Outcome) -> Scenario:
-    components = tuple(_component(charge) for charge in outcome.charges)
+    charges = sorted(outcome.charges, key=lambda charge: not charge.record.authority.startswith("column_1"))
+    components = tuple(_component(charge) for charge in charges)
     ratios = []
     for component in components:
         numerator, denominator = component.rate_percent.as_integer_ratio()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -74,14 +74,16 @@ class LineIndex:
     def __init__(self, trade: TradeReference, measures: Sequence[MeasureRecord]) -> None:
         self._rows = {row.digits: row for row in trade.lines}
         self._chapters = {row.prefix: row for row in trade.chapters}
+        lists = {name: _Scope(stems) for name, stems in trade.lists.items()}
         self._scopes = [
-            (_spans(record.scope, trade), _spans(record.exclude, trade), NOT_IN_BOOK in record.scope)
+            (_scope(record.scope, lists), _scope(record.exclude, lists), NOT_IN_BOOK in record.scope)
             for record in measures
         ]
         self._everywhere = [("*" in record.scope) for record in measures]
         stems: set[str] = set(self._rows)
-        for spans, excluded, _ in self._scopes:
-            stems.update(first for first, _ in (*spans, *excluded))
+        for scopes, excluded, _ in self._scopes:
+            for scope in (*scopes, *excluded):
+                stems.update(scope.stems)
         self._stems = sorted(stems)
         self._known = frozenset(stems)
         self._matches: dict[str, LineMatch] = {}
@@ -143,25 +145,37 @@ class LineIndex:
         return None
 
     def _mask(self, digits: str, in_book: bool) -> int:
+        prefixes = [digits[:length] for length in range(2, len(digits) + 1)]
         mask = 0
-        for index, (spans, excluded, unlisted) in enumerate(self._scopes):
-            listed = self._everywhere[index] or _within(digits, spans) or (unlisted and not in_book)
-            if listed and not _within(digits, excluded):
+        for index, (scopes, excluded, unlisted) in enumerate(self._scopes):
+            listed = self._everywhere[index] or _within(prefixes, scopes) or (unlisted and not in_book)
+            if listed and not _within(prefixes, excluded):
                 mask |= 1 << index
         return mask
 
 
-def _spans(entries: Sequence[str], trade: TradeReference) -> list[tuple[str, str]]:
-    spans: list[tuple[str, str]] = []
-    for entry in entries:
-        if entry in ("*", NOT_IN_BOOK):
-            continue
-        if entry.startswith("list:"):
-            spans.extend(scope_span(stem) for stem in trade.lists[entry.removeprefix("list:")])
-        else:
-            spans.append(scope_span(entry))
-    return spans
+class _Scope:
+    """Entries of a scope: whole prefixes, and ranges of statistical suffixes."""
+
+    __slots__ = ("ranges", "stems", "whole")
+
+    def __init__(self, entries: Iterable[str]) -> None:
+        spans = [scope_span(entry) for entry in entries]
+        self.stems = frozenset(first for first, _ in spans)
+        self.whole = frozenset(first for first, last in spans if first == last)
+        self.ranges = tuple((first, last) for first, last in spans if first != last)
 
 
-def _within(digits: str, spans: Sequence[tuple[str, str]]) -> bool:
-    return any(len(digits) >= len(first) and first <= digits[: len(first)] <= last for first, last in spans)
+def _scope(entries: Sequence[str], lists: Mapping[str, _Scope]) -> list[_Scope]:
+    named = [lists[entry.removeprefix("list:")] for entry in entries if entry.startswith("list:")]
+    typed = [entry for entry in entries if entry != "*" and not entry.startswith("list:")]
+    return [*named, _Scope(typed)] if typed else named
+
+
+def _within(prefixes: Sequence[str], scopes: Sequence[_Scope]) -> bool:
+    for scope in scopes:
+        if not scope.whole.isdisjoint(prefixes):
+            return True
+        if scope.ranges and any(first <= prefixes[-1] <= last for first, last in scope.ranges):
+            return True
+    return False

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import NamedTuple
 
@@ -37,18 +37,41 @@ class NotApplied(NamedTuple):
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What is owed when every fact that was asked for has a value."""
+class Outcome(NamedTuple):
+    """What is owed when every fact that was asked for has a value, and what was switched off or failed on the way."""
 
     total: Decimal
     charges: tuple[Charge, ...]
     at_zero: tuple[Charge, ...]
-    not_applied: tuple[NotApplied, ...]
+    switched: tuple[Trigger, ...]
+    failed: tuple[tuple[Active, str], ...]
+    leaf: Leaf | None
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+def reasons(outcome: Outcome, duties: tuple[Active, ...]) -> tuple[tuple[NotApplied, ...], tuple[Charge, ...]]:
+    """Why the other duties do not apply, and all headings that are reported at 0%."""
+    why = {duty.bit: reason for duty, reason in outcome.failed}
+    not_applied = []
+    at_zero = list(outcome.at_zero)
+    for duty in duties:
+        record = duty.record
+        if record.rate_type is RateType.EXEMPT or (outcome.leaf is not None and not outcome.leaf.mask & duty.bit):
+            continue
+        for trigger in outcome.switched:
+            if trigger.mask & duty.bit and not trigger.content:
+                rule, reason = trigger.rule, f"switched off by {trigger.by}"
+                if record.relief_heading is not None and rule.startswith(STACKING):
+                    at_zero.append(Charge(record, record.relief_heading, _ZERO))
+                break
+        else:
+            if duty.bit not in why:
+                continue
+            rule, reason = "condition", why[duty.bit]
+        not_applied.append(NotApplied(record.id, record.authority, duty.heading, rule, reason))
+    return tuple(not_applied), tuple(at_zero)
+
+
+class Answer(NamedTuple):
     """The span of outcomes over the unknown facts, the default one, and the facts that open the span."""
 
     low: Outcome
@@ -57,17 +80,16 @@ class Answer:
     missing: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class _State:
+class _State(NamedTuple):
     position: int = 0
     off: int = 0
     content: int = 0
     column_1: Decimal = _ZERO
     total: Decimal = _ZERO
-    charges: tuple[Charge, ...] = ()
-    at_zero: tuple[Charge, ...] = ()
-    switched: tuple[Trigger, ...] = ()
-    failed: tuple[tuple[Active, str], ...] = ()
+    charges: Sequence[Charge] = ()
+    at_zero: Sequence[Charge] = ()
+    switched: Sequence[Trigger] = ()
+    failed: Sequence[tuple[Active, str]] = ()
 
 
 def walk(plan: Plan, interval: int, facts: Facts) -> Answer:
@@ -76,7 +98,7 @@ def walk(plan: Plan, interval: int, facts: Facts) -> Answer:
 
 
 class _Walk:
-    __slots__ = ("_default_leaf", "_duties", "_facts", "_leaves", "_origin", "_records")
+    __slots__ = ("_default_leaf", "_duties", "_facts", "_leaves", "_origin", "_records", "_shared")
 
     def __init__(self, plan: Plan, duties: tuple[Active, ...], facts: Facts) -> None:
         self._duties = duties
@@ -85,6 +107,10 @@ class _Walk:
         self._leaves = plan.leaves
         self._default_leaf = plan.leaves[0] if plan.match.default is not None else None
         self._records = plan.view.facts
+        shared = plan.leaves[0].mask
+        for leaf in plan.leaves:
+            shared &= leaf.mask
+        self._shared = shared
 
     def run(self) -> Answer:
         leaf = self._leaves[0] if len(self._leaves) == 1 else None
@@ -103,21 +129,15 @@ class _Walk:
             if leaf is not None:
                 if not leaf.mask & bit:
                     continue
-            elif not all(one.mask & bit for one in self._leaves) or duty.record.rate_type is RateType.COLUMN_1:
-                here = _State(
-                    position, off, content, column_1, total, tuple(charges), tuple(at_zero), tuple(switched),
-                    tuple(failed),
-                )  # fmt: skip
+            elif not self._shared & bit or duty.record.rate_type is RateType.COLUMN_1:
+                here = _State(position, off, content, column_1, total, charges, at_zero, switched, failed)
                 return self._fork_leaf(here, known)
             asked, reason = self._conditions(duty, known, leaf)
             if reason is not None:
                 failed.append((duty, reason))
                 continue
             if asked is not None:
-                here = _State(
-                    position, off, content, column_1, total, tuple(charges), tuple(at_zero), tuple(switched),
-                    tuple(failed),
-                )  # fmt: skip
+                here = _State(position, off, content, column_1, total, charges, at_zero, switched, failed)
                 return self._fork(here, known, leaf, asked, duty)
             record = duty.record
             rate = self._rate_of(duty, known, leaf, column_1)
@@ -144,35 +164,7 @@ class _Walk:
                     content |= trigger.mask
                 else:
                     off |= trigger.mask
-        return self._end(total, charges, at_zero, switched, failed, leaf)
-
-    def _end(
-        self,
-        total: Decimal,
-        charges: list[Charge],
-        at_zero: list[Charge],
-        switched: list[Trigger],
-        failed: list[tuple[Active, str]],
-        leaf: Leaf | None,
-    ) -> Answer:
-        why = {duty.bit: ("condition", reason) for duty, reason in failed}
-        not_applied = []
-        for duty in self._duties:
-            record = duty.record
-            if record.rate_type is RateType.EXEMPT or (leaf is not None and not leaf.mask & duty.bit):
-                continue
-            for trigger in switched:
-                if trigger.mask & duty.bit and not trigger.content:
-                    why_not = f"switched off by {trigger.by}"
-                    not_applied.append(NotApplied(record.id, record.authority, duty.heading, trigger.rule, why_not))
-                    if record.relief_heading is not None and trigger.rule.startswith(STACKING):
-                        at_zero.append(Charge(record, record.relief_heading, _ZERO))
-                    break
-            else:
-                if duty.bit in why:
-                    not_applied.append(NotApplied(record.id, record.authority, duty.heading, *why[duty.bit]))
-        charges.sort(key=lambda charge: not charge.record.authority.startswith("column_1"))
-        outcome = Outcome(total, tuple(charges), tuple(at_zero), tuple(not_applied))
+        outcome = Outcome(total, tuple(charges), tuple(at_zero), tuple(switched), tuple(failed), leaf)
         return Answer(outcome, outcome, outcome, ())
 
     def _conditions(
