@@ -49,7 +49,7 @@ def lost_records(now: PolicyStanding, seen: Iterable[PolicyStanding]) -> str | N
 
     A higher epoch answers for everything: it begins the log anew on purpose.
     """
-    for before in seen:
+    for before in sorted(seen, key=lambda one: one.epoch, reverse=True):
         if before.epoch > now.epoch:
             return f"it is at epoch {now.epoch}, and workers have been at epoch {before.epoch}"
         if before.epoch == now.epoch:
