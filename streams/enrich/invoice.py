@@ -49,13 +49,14 @@ class CostDate(NamedTuple):
 class PassedOn:
     """What of the changes of duty after a cost date is expected on the invoice.
 
-    `measures`: those that changed, the one that moved the duty most first.
+    `measures`: those that changed, the one that moved the duty most first. `answered`: false where the book can't say.
     """
 
     rate: Moved
     already_in_cost: AlreadyInCost
     measures: tuple[str, ...]
     confidence: Confidence
+    answered: bool = True
 
 
 class Expected(NamedTuple):
@@ -73,7 +74,7 @@ class Expected(NamedTuple):
         return self.cost_date.confidence if self.cost_date is not None else "L"
 
 
-NOT_IN_BOOK: Final = PassedOn((0, 0, 0), "unknown", (), "L")
+NOT_IN_BOOK: Final = PassedOn((0, 0, 0), "unknown", (), "L", answered=False)
 
 
 class PassThrough:

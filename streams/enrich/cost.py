@@ -1,0 +1,143 @@
+"""As of when a record's cost is, and so what its expected invoice change is: the record's side of `invoice`.
+
+The enriched record's block says the range in dollars, whether the duty of today is already in the cost, and on which
+date and field that rests.
+"""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from typing import Final
+
+import orjson
+
+from schemas.fields import Confidence, PartKind, StockClass
+from schemas.part import Part
+from schemas.vehicle import Vehicle
+from streams.enrich.context import Context
+from streams.enrich.invoice import CostDate, Expected, Invoice, PassedOn, change, coded_cost_date, derived, dollars
+from streams.enrich.tariff import Cents
+from streams.reference.dealer import GoodsKind, plain
+
+_USED: Final = frozenset({StockClass.USED, StockClass.CPO})
+_MOVED: Final = "new_counterpart_moved"
+_BOUGHT: Final = (0, 0, 0)
+_PART_KINDS: Final[dict[PartKind | None, GoodsKind]] = {
+    PartKind.OE: "oe",
+    PartKind.AFTERMARKET: "aftermarket",
+    None: "unknown",
+}
+UNKNOWN: Final = Expected(None, None, None, "none", "L")
+NOTHING: Final = Expected((0, 0, 0), None, None, "domestic", "L")
+"""Made here, a part is not entered: no duty moves its cost."""
+
+
+def vehicle_cost_date(
+    record: Vehicle, make: str | None, origin: str | None, city: str | None, context: Context
+) -> tuple[CostDate | None, bool]:
+    """As of when the vehicle's cost is; and whether its tariff code, if it has one, is understood.
+
+    A used unit was bought when it came into stock; a new one was invoiced before it was on the way.
+    """
+    dealer, today = context.reference.dealer, context.book.day
+    known: CostDate | None = None
+    for row in dealer.cost_dates["vehicle"]:
+        if row.field == "updated_at":
+            if record.updated_at is None or record.days_in_stock is None:
+                continue
+            day = record.updated_at.date() - timedelta(record.days_in_stock)
+        else:
+            named: date | None = getattr(record, row.field)
+            if named is None:
+                continue
+            day = named
+        if row.less_transit:
+            way = _BOUGHT
+            if record.stock_class not in _USED:
+                found = dealer.days_in_transit(origin, city.upper() if city is not None else None)
+                way = (found.low, found.central, found.high)
+            known = derived(day, way, row.field, today)
+        else:
+            day = min(day, today)
+            known = CostDate(day, day, day, row.field, row.confidence)
+        break
+    if record.maker_tariff_code is None:
+        return (known, True)
+    return coded_cost_date(make, record.maker_tariff_code, known, dealer)
+
+
+def vehicle_change(
+    record: Vehicle, cost: CostDate | None, invoice: Invoice | None, value: Cents | None, context: Context
+) -> Expected:
+    """How the invoice of the unit that replaces this one is likely to differ from this one's.
+
+    `value`: customs value in cents of a unit entered today. For used units no amount is said, only that the new
+    counterpart moved since they were bought.
+    """
+    if cost is None or invoice is None:
+        return Expected(None, None, cost, cost.basis if cost is not None else "none", "L")
+    passed = invoice.passed_on(cost)
+    if record.stock_class in _USED:
+        return Expected(None, passed, cost, _MOVED if passed.already_in_cost == "no" else "used", "L")
+    if record.cost_borne_by is not None and _borne_by_maker(record.cost_borne_by, context):
+        return Expected((0, 0, 0), passed, cost, "borne_by_maker", cost.confidence)
+    return _expected(passed, cost, value)
+
+
+def part_cost_date(part: Part, context: Context) -> CostDate | None:
+    """As of when the part's cost is: its invoice, price tape or last receipt, else the day in stock less the way."""
+    today = context.book.day
+    for row in context.reference.dealer.cost_dates["part"]:
+        day: date | None = getattr(part, row.field)
+        if day is None:
+            continue
+        if row.less_transit:
+            found = context.reference.dealer.days_in_transit(part.country_of_origin, None)
+            return derived(day, (found.low, found.central, found.high), row.field, today)
+        day = min(day, today)
+        return CostDate(day, day, day, row.field, row.confidence)
+    return None
+
+
+def part_goods_kind(part: Part) -> GoodsKind | None:
+    """The kind whose pass-through counts; None for rebuilt and used parts."""
+    return _PART_KINDS.get(part.part_kind)
+
+
+def part_change(cost: CostDate | None, invoice: Invoice | None, value: Cents | None) -> Expected:
+    """How the cost of one more such part is likely to differ from this one's, core apart."""
+    if cost is None or invoice is None:
+        return Expected(None, None, cost, cost.basis if cost is not None else "none", "L")
+    return _expected(invoice.passed_on(cost), cost, value)
+
+
+def _expected(passed: PassedOn, cost: CostDate, value: Cents | None) -> Expected:
+    confidence: Confidence = min((passed.confidence, cost.confidence), key="LMH".index)
+    if not passed.answered or (value is None and passed.rate != (0, 0, 0)):
+        return Expected(None, passed, cost, cost.basis, "L")
+    return Expected((0, 0, 0) if value is None else change(value, passed.rate), passed, cost, cost.basis, confidence)
+
+
+def _borne_by_maker(words: str, context: Context) -> bool:
+    memo = context.lasting("cost_bearers")
+    found = memo.get(words)
+    if found is None:
+        bearers = {context.reference.dealer.bearers.get(word) for word in plain(words).split()}
+        found = memo.keep(words, "maker" in bearers and "dealer" not in bearers)
+    return found is True
+
+
+def change_json(expected: Expected, extended: Cents | None = None, *, by_quantity: bool = False) -> str:
+    """The member `expected_invoice_change`, after a comma; for parts also times the quantity, null if unknown."""
+    usd, passed, cost, basis, confidence = expected
+    amount = "null" if usd is None else dollars(usd)
+    times = "" if not by_quantity else f'"extended_usd":{"null" if extended is None else dollars(extended)},'
+    as_of = "" if cost is None else f',"cost_as_of":"{cost.central}"'
+    already = "unknown" if passed is None else passed.already_in_cost
+    if expected.basis == NOTHING.basis:
+        already = "yes"
+    measures = "" if passed is None or not passed.measures else f',"measures":{orjson.dumps(passed.measures).decode()}'
+    return (
+        f',"expected_invoice_change":{{"usd":{amount},{times}"already_in_cost":"{already}"{as_of},"basis":"{basis}"'
+        f'{measures},"confidence":"{confidence}"}}'
+    )
