@@ -50,14 +50,18 @@ class Component(NamedTuple):
     refundable: bool
 
 
+_Term = tuple[str, str, str | None, str, Decimal, bool, int, int, int]
+"""A component's fields, then numerator, half of the denominator and denominator of its share of a value in cents."""
+
+
 class Scenario(NamedTuple):
     """The components that apply under one reading of the facts, and their sum."""
 
     components: tuple[Component, ...]
     total_rate_percent: Decimal
     total_cents: int | None
-    ratios: tuple[tuple[int, int, int], ...]
-    """For each component: numerator, half of the denominator, denominator of its share of a value in cents."""
+    terms: tuple[_Term, ...]
+    """The components with their rates as whole numbers, ready for any value."""
 
 
 _new = tuple.__new__
@@ -204,13 +208,11 @@ def estimate(
 def _price(scenario: Scenario, value_cents: int) -> Scenario:
     total = 0
     priced = []
-    for component, ratio in zip(scenario.components, scenario.ratios, strict=True):
-        numerator, half, whole = ratio
+    for measure, authority, heading, rate_type, rate, refundable, numerator, half, whole in scenario.terms:
         amount = (value_cents * numerator + half) // whole
         total += amount
-        measure, authority, heading, rate_type, rate, _, refundable = component
         priced.append(_new(Component, (measure, authority, heading, rate_type, rate, amount, refundable)))
-    return Scenario(tuple(priced), scenario.total_rate_percent, total, scenario.ratios)
+    return Scenario(tuple(priced), scenario.total_rate_percent, total, scenario.terms)
 
 
 def _rate(book: Book, plan: Plan, interval: int, entry_date: date, facts: Facts) -> DutyRates:
@@ -275,11 +277,13 @@ def _answer(plan: Plan, interval: int, facts: Facts) -> DutyRates:
 def _scenario(outcome: Outcome) -> Scenario:
     charges = sorted(outcome.charges, key=lambda charge: not charge.record.authority.startswith("column_1"))
     components = tuple(_component(charge) for charge in charges)
-    ratios = []
-    for component in components:
-        numerator, denominator = component.rate_percent.as_integer_ratio()
-        ratios.append((2 * numerator, 100 * denominator, 200 * denominator))
-    return Scenario(components, outcome.total, None, tuple(ratios))
+    return Scenario(components, outcome.total, None, tuple(_term(component) for component in components))
+
+
+def _term(component: Component) -> _Term:
+    measure, authority, heading, rate_type, rate, _, refundable = component
+    numerator, denominator = rate.as_integer_ratio()
+    return measure, authority, heading, rate_type, rate, refundable, 2 * numerator, 100 * denominator, 200 * denominator
 
 
 def _component(charge: Charge) -> Component:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 from enum import StrEnum
@@ -38,6 +38,18 @@ class Facts:
     metal_share: Decimal | None = None
     us_metal_share: Decimal | None = None
     hts98: str | None = None
+    _hash: int = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Facts are looked up for every record: their hash is made once."""
+        fields = (
+            self.usmca, self.us_content, self.claims, self.in_transit_date, self.metal_share, self.us_metal_share,
+            self.hts98,
+        )  # fmt: skip
+        object.__setattr__(self, "_hash", hash(fields))
+
+    def __hash__(self) -> int:
+        return self._hash
 
 
 NO_FACTS = Facts()
