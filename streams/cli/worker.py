@@ -134,7 +134,7 @@ async def _serve(settings: Settings, agents: Sequence[Agent]) -> int:
         loop.add_signal_handler(number, stop.set)
     stopping = loop.create_task(stop.wait())
     try:
-        web = await start_web(health, metrics, settings.web_host, settings.web_port)
+        web = await start_web(health, metrics.registry, settings.web_host, settings.web_port)
         starting = loop.create_task(app.start())
         await asyncio.wait({starting, stopping}, return_when=asyncio.FIRST_COMPLETED)
         if not starting.done():

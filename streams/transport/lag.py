@@ -39,13 +39,18 @@ class PartitionLag:
         return max(0, self.end - max(self.beginning, self.committed or 0))
 
 
-def group_lag(settings: Settings, topics: Sequence[str]) -> list[PartitionLag]:
+def group_lag(settings: Settings, topics: Sequence[str], *, timeout_seconds: float = 30.0) -> list[PartitionLag]:
     """The lag of the group on `topics` (full names) that exist, by topic and partition.
+
+    `timeout_seconds` bounds finding the brokers, and each question to them.
 
     Raises:
         KafkaError: the brokers can't be reached or refuse.
     """
-    admin = KafkaAdminClient(**kafka_python_options(settings))
+    milliseconds = int(timeout_seconds * 1000)
+    admin = KafkaAdminClient(
+        bootstrap_timeout_ms=milliseconds, request_timeout_ms=milliseconds, **kafka_python_options(settings)
+    )
     try:
         wanted = [
             TopicPartition(topic["name"], partition["partition_index"])

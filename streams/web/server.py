@@ -10,9 +10,9 @@ from collections.abc import Awaitable, Callable
 
 import orjson
 from aiohttp import web
+from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
 
-from streams.metrics import Metrics
 from streams.web.health import Health
 
 _NEVER_CACHED = {"Cache-Control": "no-store"}
@@ -34,13 +34,13 @@ class WebServer:
         await self._runner.cleanup()
 
 
-async def start_web(health: Health, metrics: Metrics, host: str, port: int) -> WebServer:
+async def start_web(health: Health, registry: CollectorRegistry, host: str, port: int) -> WebServer:
     """Open the port on the running loop. Raises `WebUnavailable` where it is taken or not ours to open."""
     app = web.Application()
     app.router.add_get("/livez", _probe(health.not_live))
     app.router.add_get("/readyz", _probe(health.not_ready))
     app.router.add_get("/status", _status(health))
-    app.router.add_get("/metrics", _metrics(metrics))
+    app.router.add_get("/metrics", _metrics(registry))
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
     await runner.setup()
     try:
@@ -71,10 +71,10 @@ def _status(health: Health) -> Handler:
     return answer
 
 
-def _metrics(metrics: Metrics) -> Handler:
+def _metrics(registry: CollectorRegistry) -> Handler:
     async def answer(request: web.Request) -> web.Response:
         encode, content_type = choose_encoder(request.headers.get("Accept", ""))
-        return web.Response(body=encode(metrics.registry), headers={"Content-Type": content_type, **_NEVER_CACHED})
+        return web.Response(body=encode(registry), headers={"Content-Type": content_type, **_NEVER_CACHED})
 
     return answer
 

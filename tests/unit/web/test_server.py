@@ -36,7 +36,7 @@ class Said:
 def serve(health: Said, ask: Callable[[aiohttp.ClientSession, Metrics], Awaitable[None]]) -> None:
     async def run() -> None:
         metrics = Metrics(CollectorRegistry())
-        server = await start_web(health, metrics, "127.0.0.1", 0)
+        server = await start_web(health, metrics.registry, "127.0.0.1", 0)
         try:
             async with aiohttp.ClientSession(f"http://127.0.0.1:{server.port}") as client:
                 await ask(client, metrics)
@@ -120,10 +120,10 @@ def test_another_path_is_404_and_nothing_can_be_written() -> None:
 def test_a_taken_port_names_itself_and_the_setting() -> None:
     async def run() -> None:
         metrics = Metrics(CollectorRegistry())
-        first = await start_web(Said(), metrics, "127.0.0.1", 0)
+        first = await start_web(Said(), metrics.registry, "127.0.0.1", 0)
         try:
             with pytest.raises(WebUnavailable, match=rf"port {first.port} on 127.0.0.1 .* LOTRISK_WEB_PORT"):
-                await start_web(Said(), metrics, "127.0.0.1", first.port)
+                await start_web(Said(), metrics.registry, "127.0.0.1", first.port)
         finally:
             await first.stop()
 
@@ -133,9 +133,9 @@ def test_a_taken_port_names_itself_and_the_setting() -> None:
 def test_a_stopped_port_is_free_again() -> None:
     async def run() -> None:
         metrics = Metrics(CollectorRegistry())
-        first = await start_web(Said(), metrics, "127.0.0.1", 0)
+        first = await start_web(Said(), metrics.registry, "127.0.0.1", 0)
         await first.stop()
-        second = await start_web(Said(), metrics, "127.0.0.1", first.port)
+        second = await start_web(Said(), metrics.registry, "127.0.0.1", first.port)
         assert second.port == first.port
         await second.stop()
 
@@ -145,6 +145,6 @@ def test_a_stopped_port_is_free_again() -> None:
 def test_a_host_that_is_not_ours_says_which_settings_to_check() -> None:
     async def run() -> None:
         with pytest.raises(WebUnavailable, match="check LOTRISK_WEB_HOST"):
-            await start_web(Said(), Metrics(CollectorRegistry()), "192.0.2.1", 0)
+            await start_web(Said(), CollectorRegistry(), "192.0.2.1", 0)
 
     asyncio.run(run())
