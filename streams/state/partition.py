@@ -278,7 +278,7 @@ class RocksState:
                 database.write(batch)
 
     def _write(self, outcomes: Iterable[_Outcome], checkpoint: Checkpoint, *, guard: bool, now_ms: int) -> int:
-        """Write outcomes and the checkpoint at once; with `guard`, without those that are stale. Returns how many were."""
+        """Write outcomes and the checkpoint at once; with `guard` without the stale ones, whose number it returns."""
         ignored = 0
         with self._guarded() as database:
             batch = WriteBatch(raw_mode=True)

@@ -36,7 +36,7 @@ LOCK_WAIT_SECONDS: Final = 10.0
 """Another worker on this machine gives a partition's directory up only when its own rebalance is complete."""
 LOG_EVERY_SECONDS: Final = 5.0
 _LOCK_RETRY_SECONDS: Final = 0.2
-_SLICE_RECORDS: Final = 500
+_SLICE_RECORDS: Final = 300
 _FETCH_BYTES: Final = 16 * 1024 * 1024
 _PARTITION_FETCH_BYTES: Final = 2 * 1024 * 1024
 

@@ -108,5 +108,5 @@ def test_a_checkpoint_round_trips(topic: str, topic_id: str, position: int, save
     [b"", b"{}", b"null", b"[1]", b'{"topic":1}', Checkpoint("t", "i", 1, 1).encode().replace(b":1,", b":true,", 1)],
 )
 def test_what_is_no_checkpoint_is_refused(data: bytes) -> None:
-    with pytest.raises(ValueError, match=r"checkpoint|JSON|unexpected|input"):
+    with pytest.raises(ValueError, match=r"not a checkpoint|line 1 column 1"):
         Checkpoint.decode(data)

@@ -1,7 +1,7 @@
 """How fast a state is restored, read and scanned, and what it takes: `python -m tests.wire.state.measure [KEYS]`.
 
-Loads KEYS enriched records (a million, 2.4 KB each, on 8 partitions) into an embedded broker, restores them in a process of
-its own from nothing, closes, and restores again from the checkpoint. Prints one line a figure.
+Loads KEYS enriched records (a million, 2.4 KB each, on 8 partitions) into an embedded broker, restores them in a
+process of its own from nothing, closes, and restores again from the checkpoint. Prints one line a figure.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from streams.broker import EmbeddedKafka
 from streams.connection import aiokafka_options
 from streams.policy.book import BookNumber
 from streams.settings import Settings
+from streams.state.layout import HEADER, finish
 from streams.state.partition import Place
 from streams.state.store import StateStore
 from streams.topics import VEHICLES_ENRICHED
@@ -41,8 +42,6 @@ def _record(number: int, chance: random.Random) -> Published:
     filler = json.dumps({word: chance.randrange(10**6) for word in chance.sample(WORDS, 60)})[1:-1]
     members = json.dumps({word: chance.randrange(100) for word in chance.sample(WORDS[:120], 55)})
     canonical = b'{"dealer_id":"D1","vin":"%017d",%b' % (number, filler[:850].rsplit(",", 1)[0].encode())
-    from streams.state.layout import HEADER, finish
-
     body = canonical + b',"origin":' + members.encode()
     value, layout = finish(
         body, b'[{"type":"replacement_cost_up"}]', str(BOOK), canonical_end=len(canonical), updated_at_ms=number
@@ -105,9 +104,8 @@ async def restore(settings: Settings, label: str) -> StateStore:
     watching.cancel()
     held.sort()
     print(f"restore.{label}_seconds {seconds:.2f}")
-    print(
-        f"restore.{label}_loop_held_ms p50 {held[len(held) // 2] * 1000:.1f} p99 {held[len(held) * 99 // 100] * 1000:.1f} max {held[-1] * 1000:.1f}"
-    )
+    told = {"p50": held[len(held) // 2], "p99": held[len(held) * 99 // 100], "max": held[-1]}
+    print(f"restore.{label}_loop_held_ms {' '.join(f'{name} {seconds * 1000:.1f}' for name, seconds in told.items())}")
     return store
 
 
@@ -151,9 +149,8 @@ def read(store: StateStore, keys: int) -> None:
         for first in range(0, len(some), 200):
             states[number].rebook(some[first : first + 200], BookNumber.parse("2.0.-1.2026-09-29"))
     print(f"rebook_per_second {len(asked) / (time.perf_counter() - started):.0f}")
-    print(
-        f"disk_mb {sum(state.disk_bytes() for state in states) / 1e6:.0f}, keys about {sum(s.estimate() for s in states)}"
-    )
+    print(f"disk_mb {sum(state.disk_bytes() for state in states) / 1e6:.0f}")
+    print(f"keys_about {sum(state.estimate() for state in states)}")
 
 
 async def child(settings: Settings, keys: int, label: str) -> None:

@@ -1,0 +1,206 @@
+"""The state against a dictionary: random records, tombstones, books, clocks, restarts and kills."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from types import SimpleNamespace
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+
+from schemas.cloudevents import OrderKey
+from streams.policy.book import BookNumber
+from streams.state.codec.checkpoint import Checkpoint
+from streams.state.layout import HEADER, digest_of, finish
+from streams.state.order import is_stale
+from streams.state.partition import RocksState
+from streams.state.rocks import Memory
+from streams.state.view import Gone, Held
+from tests.unit.state.conftest import PLACE, NoRestoring, StandingClock
+
+EVERY_KEY = [b"D1:A", b"D1:B", b"D1:B\0", b"D10:A", b"\xff\xff"]
+KEYS = st.sampled_from(EVERY_KEY)
+BOOKS = [BookNumber.parse(f"1.0.{number}.2026-09-29") for number in (-1, 9, 10)]
+TOPIC_IDS = st.sampled_from(["first", "first", "first", "second"])
+ORDERS = st.builds(OrderKey, TOPIC_IDS, st.integers(0, 20), st.sampled_from(BOOKS).map(str))
+FLAGS = st.sampled_from([b"[]", b'[{"type":"replacement_cost_up"}]'])
+MARKER_MS = 1000
+
+
+@dataclass
+class Remembered:
+    """What the model holds under a key: a record, or a tombstone until it may be forgotten."""
+
+    outcome: Held | Gone
+    expires_ms: int = 0
+
+
+def held(order: OrderKey, price: int, flags: bytes) -> tuple[Held, bytes, bytes]:
+    """A record as held, as its value, and its layout header."""
+    canonical = b'{"price":%d}' % price
+    body = canonical[:-1] + b',"origin":{}'
+    value, layout = finish(body, flags, order.book, canonical_end=len(canonical) - 1, updated_at_ms=price)
+    book = BookNumber.parse(order.book)
+    return Held(digest_of(body, flags), order, price, book, flags, canonical), value, layout
+
+
+class StateAgainstDictionary(RuleBasedStateMachine):
+    """The dictionary is the truth."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.directory = Path(tempfile.mkdtemp())
+        self.clock = StandingClock()
+        self.model: dict[bytes, Remembered] = {}
+        self.position = 0
+        self.exactly_once = True
+        self.state = self.opened()
+
+    def opened(self) -> RocksState:
+        state = RocksState(
+            PLACE, self.directory / "s", Memory(), NoRestoring(), exactly_once=self.exactly_once, now_ms=self.clock
+        )
+        state.marker_ms = MARKER_MS
+        state.open()
+        return state
+
+    @initialize(exactly_once=st.booleans())
+    def begin(self, exactly_once: bool) -> None:
+        self.exactly_once = exactly_once
+        self.state.close()
+        self.state = self.opened()
+        self.state.take_in((), Checkpoint(PLACE.enriched, "id", 0, self.clock.now_ms))
+
+    def remember(self, key: bytes, outcome: Held | Gone, *, guard: bool) -> bool:
+        """What the model makes of an outcome; whether it took it."""
+        before = self.model.get(key)
+        if guard and before is not None and is_stale(outcome.order, before.outcome.order):
+            return False
+        if isinstance(outcome, Held) and outcome.canonical is None:
+            assert before is not None
+            assert isinstance(before.outcome, Held)
+            outcome = outcome._replace(canonical=before.outcome.canonical)
+        if isinstance(outcome, Gone) and self.exactly_once:
+            self.model.pop(key, None)
+        else:
+            self.model[key] = Remembered(outcome, self.clock.now_ms + MARKER_MS)
+        return True
+
+    def forget(self) -> None:
+        """A write forgets the markers whose time has come, save those it has just made."""
+        for key, remembered in list(self.model.items()):
+            if isinstance(remembered.outcome, Gone) and remembered.expires_ms <= self.clock.now_ms:
+                del self.model[key]
+
+    @rule(records=st.dictionaries(KEYS, st.tuples(ORDERS, st.none() | st.integers(0, 9), FLAGS), max_size=3))
+    def a_batch_is_committed(self, records: dict[bytes, tuple[OrderKey, int | None, bytes]]) -> None:
+        published = {
+            key: Gone(order) if price is None else held(order, price, flags)[0]
+            for key, (order, price, flags) in records.items()
+        }
+        first, self.position = self.position, self.position + len(published)
+        ignored = self.state.apply(published, self.position, first=first)
+        taken = [self.remember(key, outcome, guard=not self.exactly_once) for key, outcome in published.items()]
+        assert ignored == taken.count(False)
+        self.forget()
+
+    @rule(records=st.lists(st.tuples(KEYS, ORDERS, st.none() | st.integers(0, 9), FLAGS), max_size=4))
+    def the_topic_is_read(self, records: list[tuple[bytes, OrderKey, int | None, bytes]]) -> None:
+        log = []
+        ignored = 0
+        in_this_slice: dict[bytes, OrderKey] = {}
+        for key, order, price, flags in records:
+            made, value, layout = held(order, price or 0, flags)
+            headers = [("lotrisk.order", order.encode()), (HEADER, layout)]
+            log.append(SimpleNamespace(key=key, value=None if price is None else value, headers=headers))
+            # Within a slice a tombstone guards its key in exactly once as well.
+            if key in in_this_slice and is_stale(order, in_this_slice[key]):
+                ignored += 1
+                continue
+            if not self.remember(key, Gone(order) if price is None else made, guard=True):
+                ignored += 1
+                continue
+            in_this_slice[key] = order
+        self.position += len(log)
+        checkpoint = Checkpoint(PLACE.enriched, "id", self.position, self.clock.now_ms)
+        assert self.state.take_in(log, checkpoint) == ignored
+        self.forget()
+
+    @rule(key=KEYS, order=ORDERS, flags=FLAGS)
+    def a_record_is_rated_again(self, key: bytes, order: OrderKey, flags: bytes) -> None:
+        before = self.state.held(key)
+        if before is not None and not is_stale(order, before.order):
+            again = before._replace(order=order, flags=flags, book=BookNumber.parse(order.book))
+            first, self.position = self.position, self.position + 1
+            self.state.apply({key: again}, self.position, first=first)
+            self.remember(key, again, guard=False)
+            self.forget()
+
+    @rule(keys=st.sets(KEYS), book=st.sampled_from(BOOKS))
+    def nothing_changed_under_a_book(self, keys: set[bytes], book: BookNumber) -> None:
+        self.state.rebook(keys, book)
+        for key in keys & self.model.keys():
+            outcome = self.model[key].outcome
+            if isinstance(outcome, Held) and outcome.book < book:
+                self.model[key].outcome = outcome._replace(book=book)
+
+    @rule(milliseconds=st.sampled_from([1, MARKER_MS - 1, MARKER_MS, 10 * MARKER_MS]))
+    def time_passes(self, milliseconds: int) -> None:
+        self.clock.now_ms += milliseconds
+
+    @rule()
+    def the_worker_restarts(self) -> None:
+        self.state.close()
+        self.state = self.opened()
+
+    @rule()
+    def the_worker_is_killed(self) -> None:
+        """What a killed process leaves is its files as they are: the open database's, copied."""
+        copy = self.directory / "copy"
+        shutil.copytree(self.directory / "s", copy)
+        self.state.close()
+        shutil.rmtree(self.directory / "s")
+        copy.rename(self.directory / "s")
+        self.state = self.opened()
+
+    @invariant()
+    def the_state_is_the_dictionary(self) -> None:
+        if self.state.checkpoint is None:
+            return
+        live = {key: seen.outcome for key, seen in self.model.items() if isinstance(seen.outcome, Held)}
+        for below in (None, *BOOKS):
+            wanted = sorted((key, outcome) for key, outcome in live.items() if below is None or outcome.book < below)
+            found: list[tuple[bytes, Held]] = []
+            after: bytes | None = None
+            while True:
+                records, after, _ = self.state.scan(after, limit=2, below=below)
+                found += records
+                if after is None:
+                    break
+            assert found == wanted
+        for key, seen in self.model.items():
+            if isinstance(seen.outcome, Held):
+                assert self.state.held(key) == seen.outcome._replace(canonical=None)
+                assert self.state.canonical(key) == seen.outcome.canonical
+                assert self.state.marker(key) is None
+            else:
+                assert self.state.held(key) is None
+                assert self.state.canonical(key) is None
+                marker = self.state.marker(key)
+                assert marker == (seen.outcome.order, seen.expires_ms)
+        for key in EVERY_KEY:
+            if key not in self.model:
+                assert (self.state.held(key), self.state.canonical(key), self.state.marker(key)) == (None, None, None)
+        assert self.state.checkpoint.position == self.position
+
+    def teardown(self) -> None:
+        self.state.close()
+        shutil.rmtree(self.directory)
+
+
+StateAgainstDictionary.TestCase.settings = settings(max_examples=25, stateful_step_count=20, deadline=None)
+TestStateAgainstDictionary = StateAgainstDictionary.TestCase
