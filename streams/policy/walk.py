@@ -268,10 +268,10 @@ def _join(name: str, branches: list[tuple[bool, Answer]]) -> Answer:
     defaults = [answer for default, answer in branches if default]
     if defaults:
         central = defaults[0].central
-    elif low.total == high.total:
-        central = answers[0].central
     else:
-        central = None
+        central = answers[0].central
+        if central is None or any(one.central is None or one.central.total != central.total for one in answers):
+            central = None
     shapes = {
         (answer.low.total, answer.central.total if answer.central else None, answer.high.total) for answer in answers
     }

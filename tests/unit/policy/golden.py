@@ -259,6 +259,7 @@ METALS = """
 8708.29.2120 GB 2026-06-08 not-auto-part,metal-at-least-15 15 = 2.5 + 12.5 232-METAL-4-15
 8708.29.2190 JP 2026-10-01 not-auto-part,metal-at-least-15 27.5 = 2.5 + 25 232-METAL-3-IB
 8708.29.2120 JP 2026-10-01 auto-part 15 = 2.5 + 12.5 232-JP-P
+7320.20.10 JP 2026-10-01 auto-part 15 = 3.2 + 11.8 232-JP-P
 """
 
 # IEEPA, Section 122, forced labor, Brazil, Section 338.

@@ -254,3 +254,11 @@ def test_a_number_is_read_dotted_or_not(text: str) -> None:
 def test_what_is_no_line_is_refused(text: str) -> None:
     with pytest.raises(LineError, match="hts"):
         line_digits(text)
+
+
+@pytest.mark.parametrize(("line", "origin"), [("8708.40.30", "DE"), ("8708.93.15", "TH"), ("8703", "JP")])
+def test_what_is_not_known_but_moves_nothing_leaves_an_answer(line: str, origin: str, book: Book) -> None:
+    # Metals combined to 15% whatever column 1 is; every car of Japan totals 15%.
+    found = rates(book, line, origin, DAY).central
+    assert found is not None
+    assert found.total_rate_percent == 15
