@@ -35,6 +35,11 @@ class StateDamagedError(StateError):
     """What is stored isn't what was written; the state has to be built anew from the topic."""
 
 
+def is_rocksdb(error: Exception) -> bool:
+    """Whether RocksDB raised it: its errors are plain exceptions, of no class of their own."""
+    return type(error) is Exception
+
+
 def translate(error: Exception, directory: Path) -> StateError:
     """RocksDB's error as one that says what to do. What isn't known is damage: the topic can mend it."""
     text = str(error)
@@ -43,7 +48,7 @@ def translate(error: Exception, directory: Path) -> StateError:
             f"state directory {directory} is in use by another process: stop that worker, or give each worker on this "
             f"machine a LOTRISK_STATE_DIR of its own ({text})"
         )
-    if any(sign in text for sign in _UNUSABLE):
+    if isinstance(error, OSError) or any(sign in text for sign in _UNUSABLE):
         return StateUnusableError(
             f"state directory {directory} can't be used: {text}. Make it writable, free space, or set "
             "LOTRISK_STATE_DIR to another place; what it holds can be built anew from the enriched topic"

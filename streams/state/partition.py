@@ -26,7 +26,7 @@ from streams.state.codec.held import (
     published_head,
     with_book,
 )
-from streams.state.errors import StateDamagedError, translate
+from streams.state.errors import StateDamagedError, StateError, is_rocksdb, translate
 from streams.state.layout import HEADER
 from streams.state.order import book_number, is_stale
 from streams.state.published import read_published
@@ -336,8 +336,7 @@ class RocksState:
     def _markers(self) -> Iterator[tuple[int, bytes]]:
         database = self._database
         assert database is not None
-        for entry in database.meta.keys(from_key=_MARKERS):
-            assert isinstance(entry, bytes)
+        for entry, _ in pairs(database.meta, _MARKERS):
             if entry >= _MARKERS_END:
                 return
             yield _WHEN.unpack_from(entry, 1)[0], entry[1 + _WHEN.size :]
@@ -350,13 +349,18 @@ class RocksState:
         try:
             yield database
         except Exception as error:
-            if type(error) is not Exception:
-                # RocksDB's errors are plain ones; anything else is a mistake of this program's, not of the directory's.
+            if not is_rocksdb(error):
                 raise
-            translated = translate(error, self.directory)
-            if isinstance(translated, StateDamagedError):
-                mark_damaged(self.directory)
-            raise translated from error
+            # No name for the new error: its traceback holds this frame, and so would keep the files open until a
+            # collection of garbage.
+            raise self._told(error) from error
+
+    def _told(self, error: Exception) -> StateError:
+        """The error as one that says what to do; damage is marked, for the next start to mend."""
+        told = translate(error, self.directory)
+        if isinstance(told, StateDamagedError):
+            mark_damaged(self.directory)
+        return told
 
 
 class _Bodies:

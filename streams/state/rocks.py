@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final, cast
+from typing import Final
 
 from rocksdict import BlockBasedOptions, Cache, DBCompressionType, Options, Rdict, WriteBatch, WriteBufferManager
 
-from streams.state.errors import StateDamagedError, StateUnusableError, translate
+from streams.state.errors import StateDamagedError, is_rocksdb, translate
+
+log = logging.getLogger(__name__)
 
 HEADS: Final = "heads"
 CANONICAL: Final = "canonical"
@@ -74,11 +77,9 @@ class Database:
                 raise StateDamagedError(f"state directory {directory} was found damaged while it was in use")
             families = {name: memory.options() for name in (HEADS, CANONICAL)}
             self.meta = Rdict(str(directory), memory.options(), column_families=families)
-        except StateDamagedError:
-            raise
-        except OSError as error:
-            raise StateUnusableError(str(translate(error, directory))) from error
         except Exception as error:
+            if not is_rocksdb(error) and not isinstance(error, OSError):
+                raise
             raise translate(error, directory) from error
         self.heads = self.meta.get_column_family(HEADS)
         self.canonical = self.meta.get_column_family(CANONICAL)
@@ -87,7 +88,16 @@ class Database:
 
     def close(self) -> None:
         """Close it; what is in memory is in the write-ahead log."""
-        self.meta.close()
+        # Each handle keeps the files and their lock, whoever still refers to this object.
+        handles = (self.heads, self.canonical, self.meta)
+        del self.in_heads, self.in_canonical, self.heads, self.canonical, self.meta
+        for handle in handles:
+            try:
+                handle.close()
+            except Exception as error:
+                if not is_rocksdb(error):
+                    raise
+                log.warning("%s", translate(error, self.directory))
 
     def write(self, batch: WriteBatch) -> None:
         """All of the batch or nothing."""
@@ -100,8 +110,16 @@ class Database:
 
 def pairs(family: Rdict, first: bytes | None) -> Iterator[tuple[bytes, bytes]]:
     """Keys and values of a family in key order, from the key `first` on, itself included; None: from the beginning."""
-    # Raw mode: keys and values are bytes, which rocksdict's types don't know.
-    return cast("Iterator[tuple[bytes, bytes]]", family.items(from_key=first))
+    found = family.iter()
+    if first is None:
+        found.seek_to_first()
+    else:
+        found.seek(first)
+    while found.valid():
+        yield found.key(), found.value()
+        found.next()
+    # rocksdict's own items() ends without a word at a damaged block.
+    found.status()
 
 
 def mark_damaged(directory: Path) -> None:
@@ -123,4 +141,4 @@ def throw_away(directory: Path) -> None:
     except FileNotFoundError:
         return
     except OSError as error:
-        raise StateUnusableError(str(translate(error, directory))) from error
+        raise translate(error, directory) from error
