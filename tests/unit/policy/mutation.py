@@ -1,25 +1,23 @@
-"""Mutants of the trade data, each with one rate or one date changed, and the typed tables that must notice."""
+"""Mutants of the trade data, each with one rate or one date changed."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from decimal import Decimal
+from typing import Any
 
 from pydantic import BaseModel
 
-from streams.policy.book import Book, build_book
-from streams.reference.loading import ReferenceError
 from streams.reference.trade import TradeReference
 
-DAY = date(2026, 11, 24)
-Check = Callable[[Book], str | None]
+TABLES = ("measures", "stacking", "facts", "lines", "chapters", "licences")
 
 
 @dataclass(frozen=True, slots=True)
 class Mutant:
-    """The data with one value changed: which table, record and field, from what to what."""
+    """The data with one value changed: in which table, record and field, from what to what."""
 
     table: str
     record: str
@@ -31,46 +29,13 @@ class Mutant:
 
 
 def mutants(trade: TradeReference) -> Iterator[Mutant]:
-    """Every rate up by one and every date one day earlier and later, one at a time."""
-    for table in ("measures", "stacking", "facts", "lines", "chapters", "licences", "content_rules"):
+    """Every rate changed and every date one day earlier and later, one at a time."""
+    for table in TABLES:
         rows: tuple[BaseModel, ...] = getattr(trade, table)
         for index, row in enumerate(rows):
             for field, changed in _changed(row):
-                yield Mutant(
-                    table, _name(row, index), field,
-                    replace(trade, **{table: (*rows[:index], changed, *rows[index + 1 :])}),
-                )  # fmt: skip
-
-
-def survivors(trade: TradeReference, checks: Sequence[tuple[str, Check]]) -> list[str]:
-    """The mutants that no check notices; one that is refused at load is noticed.
-
-    Checks whose text names the record go first, then those of the same line and origin, so that most mutants cost little.
-    """
-    alive = []
-    orders: dict[str, list[Check]] = {}
-    for mutant in mutants(trade):
-        order = orders.get(mutant.record)
-        if order is None:
-            order = orders[mutant.record] = _order(mutant.record, checks)
-        try:
-            book = build_book(mutant.trade, DAY)
-            noticed = any(check(book) is not None for check in order)
-        except ReferenceError:
-            noticed = True
-        if not noticed:
-            alive.append(str(mutant))
-    return alive
-
-
-def _order(record: str, checks: Sequence[tuple[str, Check]]) -> list[Check]:
-    goods = {text.split()[0:2][-1] + text.split()[0] for text, _ in checks if record in text}
-
-    def rank(item: tuple[str, Check]) -> int:
-        words = item[0].split()
-        return 0 if record in item[0] else 1 if words[0:2][-1] + words[0] in goods else 2
-
-    return [check for _, check in sorted(checks, key=rank)]
+                tables: dict[str, Any] = {table: (*rows[:index], changed, *rows[index + 1 :])}
+                yield Mutant(table, _name(row, index), field, replace(trade, **tables))
 
 
 def _changed(row: BaseModel) -> Iterator[tuple[str, BaseModel]]:
