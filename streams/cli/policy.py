@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from streams.cli import _policy_desk
+
 if TYPE_CHECKING:
     from streams.policy.book import Book
     from streams.policy.duty import DutyRates, Scenario
@@ -22,6 +24,7 @@ def register(app: typer.Typer) -> None:
     group.command("show")(_show)
     group.command("diff")(_diff)
     group.command("timeline")(_timeline)
+    _policy_desk.add_commands(group)
     app.add_typer(group, name="policy")
 
 

@@ -7,12 +7,12 @@ import contextlib
 import logging
 import os
 import socket
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
 from typing import Any
 
 import orjson
-from aiokafka import AIOKafkaProducer
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.errors import KafkaError
 
 from streams import __version__
@@ -105,6 +105,28 @@ async def read_workers(settings: Settings) -> list[dict[str, Any]]:
     return [latest[key] for key in sorted(latest)]
 
 
+async def watch_workers(settings: Settings) -> AsyncIterator[list[dict[str, Any]]]:
+    """The last beat of each worker, by worker id, again and again: first all there is, then as they beat."""
+    topic = WORKERS.full_name(settings.topic_prefix)
+    consumer = AIOKafkaConsumer(
+        group_id=None, auto_offset_reset="earliest", enable_auto_commit=False, **aiokafka_options(settings)
+    )
+    await consumer.start()
+    try:
+        tp = TopicPartition(topic, 0)
+        consumer.assign([tp])
+        end = (await consumer.end_offsets([tp]))[tp]
+        await consumer.seek_to_beginning(tp)
+        latest: dict[bytes, dict[str, Any]] = {}
+        while True:
+            for record in (await consumer.getmany(tp, timeout_ms=200)).get(tp, ()):
+                _keep(latest, record.key, record.value)
+            if await consumer.position(tp) >= end:
+                yield [latest[key] for key in sorted(latest) if key != POLICY_KEY]
+    finally:
+        await consumer.stop()
+
+
 async def read_standings(settings: Settings) -> list[tuple[str, int, int]]:
     """How far workers, also those that left, have read `trade.policy`: topic id, epoch, next offset."""
     reports = [body["policy"] for body in (await _latest(settings)).values() if body.get("policy")]
@@ -114,8 +136,12 @@ async def read_standings(settings: Settings) -> list[tuple[str, int, int]]:
 async def _latest(settings: Settings) -> dict[bytes, dict[str, Any]]:
     latest: dict[bytes, dict[str, Any]] = {}
     async for record in read_to_end(settings, WORKERS.full_name(settings.topic_prefix)):
-        if record.value is None:
-            latest.pop(record.key, None)
-        else:
-            latest[record.key] = orjson.loads(record.value)
+        _keep(latest, record.key, record.value)
     return latest
+
+
+def _keep(latest: dict[bytes, dict[str, Any]], key: bytes, value: bytes | None) -> None:
+    if value is None:
+        latest.pop(key, None)
+    else:
+        latest[key] = orjson.loads(value)

@@ -40,7 +40,7 @@ async def read_to_end(settings: Settings, topic: str, partitions: Sequence[int] 
     )
     await consumer.start()
     try:
-        numbers = await _partitions(settings, topic) if partitions is None else partitions
+        numbers = await partitions_of(settings, topic) if partitions is None else partitions
         wanted = [TopicPartition(topic, number) for number in numbers]
         consumer.assign(wanted)
         ends = await consumer.end_offsets(wanted)
@@ -71,7 +71,12 @@ async def read_to_end(settings: Settings, topic: str, partitions: Sequence[int] 
         await consumer.stop()
 
 
-async def _partitions(settings: Settings, topic: str) -> list[int]:
+async def partitions_of(settings: Settings, topic: str) -> list[int]:
+    """The partitions of a topic (full name).
+
+    Raises:
+        TopicMissingError: no such topic.
+    """
     admin = AIOKafkaAdminClient(**aiokafka_options(settings))
     await admin.start()
     try:
