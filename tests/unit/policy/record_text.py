@@ -16,7 +16,7 @@ from .test_lines import LINES
 def differences(trade: TradeReference) -> list[str]:
     """Records whose rates or dates are not those typed, in either direction."""
     typed = _measures() | _words(STACKING) | _words(FACTS)
-    found = {record.id: measure_text(record) for record in trade.measures}
+    found = {record.id: _remembered(record) for record in trade.measures}
     found |= {rule.id: _rule_text(rule) for rule in trade.stacking if rule.when}
     found |= {fact.name: text for fact in trade.facts if (text := _fact_text(fact))}
     wrong = [
@@ -50,6 +50,17 @@ def measure_text(record: MeasureRecord) -> str:
     if record.reported_extension_until is not None:
         words.append(f"ext={record.reported_extension_until}")
     return " ".join(words)
+
+
+_texts: dict[int, tuple[MeasureRecord, str]] = {}
+"""Texts of records by identity: of a thousand mutants all but one record are the same objects."""
+
+
+def _remembered(record: MeasureRecord) -> str:
+    found = _texts.get(id(record))
+    if found is None:
+        found = _texts[id(record)] = (record, measure_text(record))
+    return found[1]
 
 
 @cache
