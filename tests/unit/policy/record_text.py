@@ -81,14 +81,13 @@ def _words(table: str) -> dict[str, str]:
 
 
 def _lines(trade: TradeReference) -> list[str]:
-    typed = {
-        row.split()[0].replace(".", ""): Decimal(row.split()[1]) for row in (LINES + OTHER_LINES).split("\n") if row
-    }
-    return [
-        f"line {row.hts}: {row.mfn}"
-        for row in trade.lines
-        if {rate for number, rate in typed.items() if _same(number, row.digits, typed)} != {row.mfn}
-    ]
+    return [f"line {row.hts}: {row.mfn}" for row in trade.lines if _typed_rates(row.digits) != {row.mfn}]
+
+
+@cache
+def _typed_rates(digits: str) -> frozenset[Decimal]:
+    every = _typed_lines()
+    return frozenset(rate for number, rate in every.items() if _same(number, digits, every))
 
 
 @cache
