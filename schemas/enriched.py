@@ -114,6 +114,27 @@ class Tariff(_Block):
     importer_duty: ImporterDuty
 
 
+class ExpectedInvoiceChange(_Block):
+    """How the dealer's own next invoice for the same goods is likely to differ from what this unit cost.
+
+    It counts only changes of duty that took effect after the cost date, as far as makers pass them on. The importer's
+    duty is another amount and is never added to it.
+    """
+
+    usd: UsdRange | None = Field(description="One unit; null where it can't be said, as for used goods.")
+    extended_usd: UsdRange | None = Field(None, description="Parts: times the quantity on hand, core apart.")
+    already_in_cost: Literal["yes", "no", "unknown"] = Field(
+        description="Whether the duty of today was in force when the cost was set."
+    )
+    cost_as_of: Day | None = Field(None, description="The central one of the days the cost may be of.")
+    basis: str = Field(
+        description="The field that cost_as_of rests on, maker_code, borne_by_maker, domestic, used, "
+        "new_counterpart_moved or none."
+    )
+    measures: tuple[str, ...] = Field((), description="Measures that changed since, the weightiest first.")
+    confidence: Confidence
+
+
 class _Enrichment(BaseModel):
     """The fields that lotrisk owns in an enriched record."""
 
@@ -121,6 +142,7 @@ class _Enrichment(BaseModel):
     classification: Classification
     exposure: RareEarthExposure | None
     tariff: Tariff
+    expected_invoice_change: ExpectedInvoiceChange | None = None
     flags: tuple[Flag, ...] = ()
     missing_facts: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()

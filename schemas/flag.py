@@ -26,4 +26,8 @@ class Flag(BaseModel):
     would_change_by_usd: SignedUsd | None = None
     measure: str | None = Field(None, description="Id of the measure that caused it.")
     since: Moment | None = Field(None, description="When the episode began, from the input that raised it.")
+    episode: str | None = Field(None, description="Id of the episode, the same in all its events on risk.flags.")
+    published_usd: SignedUsd | None = Field(
+        None, description="dollars_at_stake of the episode's last event, where the amount has moved less than a step."
+    )
     customer_facing_ok: Literal[False] = False

@@ -10,13 +10,17 @@ from schemas.part import Part
 from streams.cli._explain_vehicle import columns, facts_table, money, named, priced_view, reading, show_controls
 from streams.enrich.bill import part_bill
 from streams.enrich.context import Context
+from streams.enrich.cost import change_members
+from streams.enrich.episodes import candidate_members
 from streams.enrich.part import (
     DOMESTIC,
     PartProfile,
+    called_for,
+    cost_facts,
     customs_value,
     duty_facts,
+    expected_change,
     find_family,
-    part_flags,
     profile,
     rate_part,
 )
@@ -48,6 +52,8 @@ def explain_part(number: str, context: Context, **stated: object) -> dict[str, A
     what = profile(part, find_family(part, context), context)
     rated = rate_part(part, what, context)
     value = customs_value(part, context)
+    expected = expected_change(part, what, value, context)
+    missing = [*what.missing_facts, *duty_facts(part, rated), *cost_facts(part, expected)]
     family = what.family.family
     block = what.exposure.block
     return {
@@ -73,8 +79,9 @@ def explain_part(number: str, context: Context, **stated: object) -> dict[str, A
             "replacement": _priced(rated.replacement, value),
         },
         "readings": _readings(what, rated.replacement or rated.landed, context),
-        "flags": part_flags(part, what, context),
-        "missing_facts": list(dict.fromkeys((*what.missing_facts, *duty_facts(part, rated)))),
+        "expected_invoice_change": change_members(expected),
+        "flags": [candidate_members(flag) for flag in called_for(part, what, expected, missing, context)],
+        "missing_facts": list(dict.fromkeys(missing)),
         "warnings": list(what.warnings),
         "confidence": what.confidence,
         "customer_facing_ok": False,

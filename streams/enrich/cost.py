@@ -19,7 +19,8 @@ from streams.enrich.invoice import CostDate, Expected, Invoice, PassedOn, change
 from streams.enrich.tariff import Cents
 from streams.reference.dealer import GoodsKind, plain
 
-_USED: Final = frozenset({StockClass.USED, StockClass.CPO})
+USED: Final = frozenset({StockClass.USED, StockClass.CPO})
+"""Stock whose cost is a trade or auction value."""
 _MOVED: Final = "new_counterpart_moved"
 _BOUGHT: Final = (0, 0, 0)
 _PART_KINDS: Final[dict[PartKind | None, GoodsKind]] = {
@@ -39,7 +40,7 @@ def vehicle_cost_date(
 
     A used unit was bought when it came into stock; a new one was invoiced before it was on the way.
     """
-    dealer, today = context.reference.dealer, context.book.day
+    dealer = context.reference.dealer
     known: CostDate | None = None
     for row in dealer.cost_dates["vehicle"]:
         if row.field == "updated_at":
@@ -52,13 +53,9 @@ def vehicle_cost_date(
                 continue
             day = named
         if row.less_transit:
-            way = _BOUGHT
-            if record.stock_class not in _USED:
-                found = dealer.days_in_transit(origin, city.upper() if city is not None else None)
-                way = (found.low, found.central, found.high)
-            known = derived(day, way, row.field, today)
+            way = _BOUGHT if record.stock_class in USED else days_in_transit(origin, city, context)
+            known = derived(day, way, row.field)
         else:
-            day = min(day, today)
             known = CostDate(day, day, day, row.field, row.confidence)
         break
     if record.maker_tariff_code is None:
@@ -77,7 +74,7 @@ def vehicle_change(
     if cost is None or invoice is None:
         return Expected(None, None, cost, cost.basis if cost is not None else "none", "L")
     passed = invoice.passed_on(cost)
-    if record.stock_class in _USED:
+    if record.stock_class in USED:
         return Expected(None, passed, cost, _MOVED if passed.already_in_cost == "no" else "used", "L")
     if record.cost_borne_by is not None and _borne_by_maker(record.cost_borne_by, context):
         return Expected((0, 0, 0), passed, cost, "borne_by_maker", cost.confidence)
@@ -86,17 +83,25 @@ def vehicle_change(
 
 def part_cost_date(part: Part, context: Context) -> CostDate | None:
     """As of when the part's cost is: its invoice, price tape or last receipt, else the day in stock less the way."""
-    today = context.book.day
     for row in context.reference.dealer.cost_dates["part"]:
         day: date | None = getattr(part, row.field)
         if day is None:
             continue
         if row.less_transit:
-            found = context.reference.dealer.days_in_transit(part.country_of_origin, None)
-            return derived(day, (found.low, found.central, found.high), row.field, today)
-        day = min(day, today)
+            return derived(day, days_in_transit(part.country_of_origin, None, context), row.field)
         return CostDate(day, day, day, row.field, row.confidence)
     return None
+
+
+def days_in_transit(origin: str | None, city: str | None, context: Context) -> tuple[int, int, int]:
+    """Low, central and high days from the maker's invoice to stock; `city` as decoded, in capitals."""
+    memo = context.lasting("days_in_transit")
+    found = memo.get((origin, city))
+    if found is None:
+        row = context.reference.dealer.days_in_transit(origin, city)
+        found = memo.keep((origin, city), (row.low, row.central, row.high))
+    assert isinstance(found, tuple)
+    return found
 
 
 def part_goods_kind(part: Part) -> GoodsKind | None:
@@ -125,6 +130,12 @@ def _borne_by_maker(words: str, context: Context) -> bool:
         bearers = {context.reference.dealer.bearers.get(word) for word in plain(words).split()}
         found = memo.keep(words, "maker" in bearers and "dealer" not in bearers)
     return found is True
+
+
+def change_members(expected: Expected) -> dict[str, object]:
+    """The block's members of one unit as JSON-ready values."""
+    members: dict[str, object] = orjson.loads("{" + change_json(expected)[1:] + "}")["expected_invoice_change"]
+    return members
 
 
 def change_json(expected: Expected, extended: Cents | None = None, *, by_quantity: bool = False) -> str:

@@ -7,7 +7,7 @@ stands in the enriched record as `flags`, with all that the next merge needs: a 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import date
+from datetime import date, datetime
 from enum import StrEnum
 from hashlib import blake2b
 from typing import Final, NamedTuple
@@ -155,6 +155,14 @@ def candidate_members(flag: Candidate) -> dict[str, str]:
     if flag.measure is not None:
         members["measure"] = flag.measure
     return members
+
+
+def as_raised(candidates: Sequence[Candidate], since: datetime | None) -> bytes:
+    """The flags as they stand where nothing was open before, without episodes: a record enriched by itself."""
+    if not candidates:
+        return NO_FLAGS
+    when = {} if since is None else {"since": since.isoformat().replace("+00:00", "Z")}
+    return orjson.dumps([{**candidate_members(flag), **when} for flag in candidates if flag.raises])
 
 
 def event_members(event: FlagEvent) -> dict[str, str]:

@@ -250,31 +250,32 @@ def stockout_before_supply(
     stock: Stock,
     licence: LicenceStanding | None,
     controls: Sequence[str],
+    under_review: Sequence[str],
     event: str | None,
     counted_on: date | None,
 ) -> Candidate | None:
     """Less stock than a new supply takes to be licensed; None where there is enough, or the family isn't one of those.
 
-    `sureness`: how sure the part's family is. `controls`: the measures that control what the part holds; `event`: the
-    supply event that stands for it. `counted_on`: the record's day. At stake: the pieces missing until then, at cost.
+    `sureness`: how sure the part's family is. `controls`: the measures that control what the part holds, and those
+    `under_review`, which may; `event`: the supply event that stands for it. `counted_on`: the record's day. At stake:
+    the pieces missing until then, at cost.
     """
     if kind not in (rule.family_kinds or ()):
         return None
-    measure = event or (controls[0] if controls else None)
-    if measure is None and kind in rule.needs_measure:
-        return None
+    measure = event or next(iter((*controls, *under_review)), None)
     assert rule.weeks_of_cover_below is not None
     assert rule.critical_weeks_below is not None
     limit, critical, confidence = rule.weeks_of_cover_below, rule.critical_weeks_below, rule.confidence
-    if controls and licence is not None and licence.lead_weeks is not None:
+    if (controls or under_review) and licence is not None and licence.lead_weeks is not None:
         critical, _, limit = licence.lead_weeks
         confidence = "M"
     cover = weeks_of_cover(stock)
+    severity = rule.severity if measure is not None else rule.severity_without_measure or rule.severity
     takes = f"{kind} supply may take {limit:g} weeks"
     if cover is None:
         missing = "qty_on_hand" if stock.qty_on_hand is None else "demand_12m"
         return _candidate(rule, f"Weeks of cover not known; {takes}", "L")._replace(
-            top_missing_fact=missing, measure=measure
+            severity=severity, top_missing_fact=missing, measure=measure
         )
     if cover >= limit:
         return None
@@ -284,8 +285,14 @@ def stockout_before_supply(
         if at_stake > MOST_CENTS:
             at_stake = None
     flag = _candidate(rule, f"{cover:.1f} weeks of cover; {takes}", weakest((confidence, sureness)))
+    if measure in under_review:
+        flag = flag._replace(
+            confidence="L",
+            top_missing_fact="operator_confirmed_status",
+            would_change_cents=None if at_stake is None else -at_stake,
+        )
     return flag._replace(
-        severity="critical" if cover < critical else rule.severity,
+        severity="critical" if cover < critical and measure is not None else severity,
         cents_at_stake=at_stake,
         act_by=counted_on + timedelta(weeks=cover) if counted_on is not None else None,
         measure=measure,
@@ -307,8 +314,7 @@ def not_saleable(
     if stock_class is not None and stock_class not in (rule.stock_classes or ()):
         return None
     if prohibited:
-        flag = _candidate(rule, f"Import banned ({prohibited[0]}); stop ordering, sell through", rule.confidence)
-        return _saleable_facts(flag._replace(measure=prohibited[0]), stock_class, cost_cents)
+        return _saleable_facts(import_banned(rule, prohibited[0], cost_cents), stock_class, cost_cents)
     hits = [one for one in restrictions if one.hits(make, model_year, origin)]
     if not hits:
         return None
@@ -324,6 +330,12 @@ def not_saleable(
         ._replace(severity="warning", action="hold", top_missing_fact=hit.missing_fact, measure=hit.measure)
         ._replace(cents_at_stake=cost_cents, would_change_cents=None if cost_cents is None else -cost_cents)
     )
+
+
+def import_banned(rule: Threshold, measure: str, at_stake_cents: int | None) -> Candidate:
+    """No more of these may be imported."""
+    why = f"Import banned ({measure}); stop ordering, sell through"
+    return _candidate(rule, why, rule.confidence)._replace(measure=measure, cents_at_stake=at_stake_cents)
 
 
 def _saleable_facts(flag: Candidate, stock_class: StockClass | None, cost_cents: int | None) -> Candidate:

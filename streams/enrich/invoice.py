@@ -23,7 +23,7 @@ from schemas.fields import Confidence, Importer
 from streams.enrich.context import Context
 from streams.enrich.tariff import Cents, Column, Schedule, Segment, usd
 from streams.policy.book import Book
-from streams.reference.dealer import SHARE_STEP, Curve, DealerReference, GoodsKind, MakerOffset, Shares, plain
+from streams.reference.dealer import SHARE_STEP, Curve, DealerReference, GoodsKind, MakerOffset, Shares
 
 _HALF: Final = 50_000_000
 _WHOLE: Final = 100_000_000
@@ -256,7 +256,7 @@ def invoice(
             retroactive = days.keep("all", retroactive_days(context.book))
         assert isinstance(retroactive, dict)
         through = PassThrough(context.reference.dealer, kind, make, origin, importer)
-        found = memo.keep(key, Invoice(schedule.segments, context.book.day, through, retroactive))
+        found = memo.keep(key, Invoice(schedule.segments, context.book.number.regime, through, retroactive))
     assert isinstance(found, Invoice)
     return found
 
@@ -288,7 +288,7 @@ def coded_cost_date(
     """
     if code is None or not code.strip():
         return (known, True)
-    row = dealer.codes.get((make or "", plain(code)))
+    row = dealer.code(make, code)
     if row is None:
         return (known, False)
     if row.as_of is not None:
@@ -298,10 +298,10 @@ def coded_cost_date(
     return (CostDate(known.last, known.last, known.last, "maker_code", row.confidence), True)
 
 
-def derived(day: date, days: tuple[int, int, int], basis: str, today: date) -> CostDate:
+def derived(day: date, days: tuple[int, int, int], basis: str) -> CostDate:
     """A cost date that lies low to high days before `day`: the date in stock less the way there. Confidence L."""
-    first, central, last = (min(day - timedelta(less), today) for less in reversed(days))
-    return CostDate(first, central, last, basis, "L")
+    low, central, high = days
+    return CostDate(day - timedelta(high), day - timedelta(central), day - timedelta(low), basis, "L")
 
 
 @dataclass(frozen=True, slots=True)

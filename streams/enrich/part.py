@@ -13,13 +13,18 @@ from schemas.fields import Confidence, PartKind
 from schemas.part import Part
 from streams.enrich.bill import part_bill
 from streams.enrich.context import Context
+from streams.enrich.cost import NOTHING, UNKNOWN, change_json, part_change, part_cost_date, part_goods_kind
+from streams.enrich.episodes import as_raised
 from streams.enrich.exposure import Exposure, exposure, weakest
+from streams.enrich.flags import MOST_CENTS, Candidate
+from streams.enrich.invoice import Expected, invoice
 from streams.enrich.outcome import Enriched, Outcome, Rejected, Removed
 from streams.enrich.part_family import FamilyFound, FamilyRules, candidate_lines, import_line
+from streams.enrich.part_flags import PartRisk, part_flags, part_risk
 from streams.enrich.record import read_record, splice
-from streams.enrich.risk import MOST_CENTS, Flag, Stock, origin_unknown, stockout_before_supply
-from streams.enrich.tariff import Cents, Goods, Rated, View, cents, rate_goods, usd
+from streams.enrich.tariff import Cents, Goods, Rated, View, cents, rate_goods, schedule, usd
 from streams.policy.facts import NO_FACTS, Claim, Facts, contradiction
+from streams.reference.dealer import plain
 
 _USED_KINDS: Final = frozenset({PartKind.REMAN, PartKind.RECYCLED})
 DOMESTIC: Final = "US"
@@ -43,6 +48,7 @@ class PartProfile:
     origin: str | None
     facts: Facts
     exposure: Exposure
+    risk: PartRisk
     confidence: Confidence
     missing_facts: tuple[str, ...]
     warnings: tuple[str, ...]
@@ -139,6 +145,7 @@ def _profile(part: Part, found: FamilyFound, context: Context) -> PartProfile:
         origin=origin,
         facts=facts,
         exposure=exposed,
+        risk=part_risk(family, lines, origin, exposed, context),
         confidence=confidence,
         missing_facts=(*missing, *exposed.missing_facts),
         warnings=tuple(warnings),
@@ -204,21 +211,20 @@ def rate_part(part: Part, what: PartProfile, context: Context) -> Rated:
     return rate_goods(Goods(what.lines, what.origin, first, last, is_new=True, facts=(what.facts,)), context)
 
 
-def part_flags(part: Part, what: PartProfile, context: Context) -> list[Flag]:
-    """The part's open flags."""
-    rules = context.reference.materials.thresholds
-    flags = []
-    if what.origin is None:
-        flags.append(origin_unknown(rules["origin_unknown"], part.updated_at))
-    family = what.family.family
-    if family is not None:
-        cost = cents(part.cost_usd) if part.cost_usd is not None else None
-        stock = Stock(part.qty_on_hand, part.demand_12m, part.days_supply, cost)
-        rule = rules["stockout_before_supply"]
-        flag = stockout_before_supply(rule, family.kind, what.family.confidence, stock, part.updated_at)
-        if flag is not None:
-            flags.append(flag)
-    return flags
+def expected_change(part: Part, what: PartProfile, amount: Cents | None, context: Context) -> Expected:
+    """How the cost of one more such part is likely to differ; unknown for rebuilt and used parts."""
+    if part.country_of_origin == DOMESTIC:
+        return NOTHING
+    kind = part_goods_kind(part)
+    if kind is None:
+        return UNKNOWN
+    cost = part_cost_date(part, context)
+    if cost is None or what.origin is None or not what.lines:
+        return part_change(cost, None, amount)
+    first = max(min(cost.first, context.book.day), context.book.trade.first_day)
+    known = schedule(what.lines, what.origin, (what.facts,), first, context)
+    make = plain(part.brand) if part.brand is not None else None
+    return part_change(cost, invoice(known, kind, make, what.origin, part.importer_of_record, context), amount)
 
 
 def _priced(view: View | None, amount: Cents | None, quantity: float | None) -> tuple[str, str]:
@@ -252,7 +258,7 @@ def duty_facts(part: Part, rated: Rated) -> list[str]:
     return missing
 
 
-def _duty(part: Part, what: PartProfile, context: Context) -> tuple[str, list[str]]:
+def _duty(part: Part, what: PartProfile, amount: Cents | None, context: Context) -> tuple[str, list[str]]:
     """The members tariff and extended, and the facts whose absence opens or empties them."""
     quantity = part.qty_on_hand
     rated = rate_part(part, what, context)
@@ -263,7 +269,6 @@ def _duty(part: Part, what: PartProfile, context: Context) -> tuple[str, list[st
             f'"tariff":{{"customs_value_usd":null,"importer_duty":{{{duty}}}}},"extended":{extended}',
             duty_facts(part, rated),
         )
-    amount = customs_value(part, context)
     landed, landed_extended = _priced(rated.landed, amount, quantity)
     replacement, replacement_extended = _priced(rated.replacement, amount, quantity)
     extended = "null"
@@ -277,6 +282,34 @@ def _duty(part: Part, what: PartProfile, context: Context) -> tuple[str, list[st
     )
 
 
+def cost_facts(part: Part, expected: Expected) -> tuple[str, ...]:
+    """The facts whose absence opens or empties the expected change of cost."""
+    if expected is NOTHING or part_goods_kind(part) is None:
+        return ()
+    if expected.cost_date is None or (expected.passed is not None and expected.passed.already_in_cost == "unknown"):
+        return ("cost_as_of",)
+    return ()
+
+
+def called_for(
+    part: Part, what: PartProfile, expected: Expected, missing: list[str], context: Context
+) -> tuple[Candidate, ...]:
+    """The flags that the part calls for."""
+    family = what.family.family
+    kind = family.kind if family is not None else "none"
+    return part_flags(part, what.origin, kind, what.family.confidence, what.risk, expected, missing, context)
+
+
+def _change_json(part: Part, expected: Expected) -> str:
+    extended: Cents | None = None
+    if expected.usd_cents is not None and part.qty_on_hand is not None:
+        quantity = part.qty_on_hand
+        low, central, high = (round(amount * quantity) for amount in expected.usd_cents)
+        if max(abs(low), abs(high)) <= MOST_CENTS:
+            extended = (low, central, high)
+    return change_json(expected, extended, by_quantity=True)
+
+
 def enrich_part(key: bytes | None, value: bytes | None, context: Context) -> Outcome:
     """An input record of `dms.parts` to its enriched record, a tombstone, or a rejection with its reason.
 
@@ -288,11 +321,14 @@ def enrich_part(key: bytes | None, value: bytes | None, context: Context) -> Out
     assert key is not None
     assert value is not None
     what = profile(part, find_family(part, context), context)
-    duty, missing = _duty(part, what, context)
-    flags = part_flags(part, what, context)
+    amount = customs_value(part, context)
+    duty, missing = _duty(part, what, amount, context)
+    expected = expected_change(part, what, amount, context)
+    missing += cost_facts(part, expected)
+    flags = as_raised(called_for(part, what, expected, missing, context), part.updated_at)
     facts = orjson.dumps(list(dict.fromkeys((*what.missing_facts, *missing)))).decode()
     members = (
-        f'{what.encoded},{duty},"flags":{orjson.dumps(flags).decode()},"missing_facts":{facts},'
+        f'{what.encoded},{duty}{_change_json(part, expected)},"flags":{flags.decode()},"missing_facts":{facts},'
         f'"customer_facing_ok":false,"book":"{context.book.number}"'
     )
     return Enriched(key, splice(value, part.model_extra, OWNED_FIELDS_PART, members.encode()), what.notes)

@@ -12,10 +12,13 @@ import orjson
 from schemas.enriched import OWNED_FIELDS_VEHICLE
 from schemas.vehicle import Vehicle
 from streams.enrich.context import Context
+from streams.enrich.cost import change_json
+from streams.enrich.episodes import NO_FLAGS, as_raised
+from streams.enrich.flags import Candidate
 from streams.enrich.outcome import Enriched, Outcome, Reason, Rejected, Removed
 from streams.enrich.record import read_record, splice
-from streams.enrich.risk import origin_unknown
 from streams.enrich.vehicle_duty import VehicleTariff, rate_vehicle, tariff_json
+from streams.enrich.vehicle_flags import vehicle_flags
 from streams.enrich.vehicle_profile import VehicleProfile, vehicle_profile
 from streams.enrich.vin import check_digit, is_north_american
 
@@ -39,37 +42,49 @@ def enrich_vehicle(key: bytes | None, value: bytes | None, context: Context) -> 
             f"{check_digit(record.vin)}; correct the VIN",
         )
     duty = rate_vehicle(record, profile, context)
+    flags = called_for(record, profile, duty, context)
     members = b"".join(
         (
             profile.encoded,
             profile.exposure_json,
             tariff_json(duty).encode(),
-            _tail(record, profile, duty, context),
+            b"" if duty.expected is None else change_json(duty.expected).encode(),
+            b',"flags":',
+            as_raised(flags, record.updated_at) if flags else NO_FLAGS,
+            _tail(profile, duty, context),
         )
     )
     return Enriched(key, splice(value, record.__pydantic_extra__, OWNED_FIELDS_VEHICLE, members), profile.notes)
 
 
-def _tail(record: Vehicle, profile: VehicleProfile, duty: VehicleTariff, context: Context) -> bytes:
-    if profile.origin.country is None:
-        return _encode_tail(record, profile, duty, context)
+def called_for(
+    record: Vehicle, profile: VehicleProfile, duty: VehicleTariff, context: Context
+) -> tuple[Candidate, ...]:
+    """The flags that the vehicle calls for."""
+    if duty.expected is None:
+        return ()
+    return vehicle_flags(
+        record,
+        profile.origin.country,
+        profile.what.identity.make,
+        profile.facts.model_year,
+        profile.sale,
+        duty.expected,
+        duty.missing_facts,
+        context,
+    )
+
+
+def _tail(profile: VehicleProfile, duty: VehicleTariff, context: Context) -> bytes:
     key = (duty.missing_facts, duty.warnings)
     found = profile.tails.get(key)
     if found is None:
-        found = profile.tails.keep(key, _encode_tail(record, profile, duty, context))
+        members = {
+            "missing_facts": tuple(dict.fromkeys((*profile.missing_facts, *duty.missing_facts))),
+            "warnings": (*profile.warnings, *duty.warnings),
+            "confidence": profile.confidence,
+            "customer_facing_ok": False,
+            "book": str(context.book.number),
+        }
+        found = profile.tails.keep(key, b"," + orjson.dumps(members)[1:-1])
     return found
-
-
-def _encode_tail(record: Vehicle, profile: VehicleProfile, duty: VehicleTariff, context: Context) -> bytes:
-    flags = []
-    if profile.origin.country is None and profile.what.estimated:
-        flags.append(origin_unknown(context.reference.materials.thresholds["origin_unknown"], record.updated_at))
-    members = {
-        "flags": flags,
-        "missing_facts": tuple(dict.fromkeys((*profile.missing_facts, *duty.missing_facts))),
-        "warnings": (*profile.warnings, *duty.warnings),
-        "confidence": profile.confidence,
-        "customer_facing_ok": False,
-        "book": str(context.book.number),
-    }
-    return b"," + orjson.dumps(members)[1:-1]

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Final
 from schemas.fields import StockClass
 from schemas.vehicle import Vehicle
 from streams.enrich.context import Context
+from streams.enrich.cost import USED, vehicle_change, vehicle_cost_date
+from streams.enrich.invoice import Expected, invoice
 from streams.enrich.tariff import Cents, Schedule, Segment, ViewRates, cents, scaled, schedule, usd
 from streams.policy.facts import Claim, Facts
 from streams.reference.vehicles import CustomsValueShare
@@ -18,7 +20,6 @@ from streams.reference.vehicles import CustomsValueShare
 if TYPE_CHECKING:
     from streams.enrich.vehicle_profile import VehicleProfile
 
-_USED: Final = frozenset({StockClass.USED, StockClass.CPO})
 _DAY: Final = timedelta(days=1)
 _SHARE_STEP: Final = 10_000
 
@@ -38,22 +39,31 @@ class RatedAs:
 
 @dataclass(frozen=True, slots=True)
 class VehicleTariff:
-    """A vehicle's duty. `value` is its customs value in cents; a view is None where it can't be given."""
+    """A vehicle's duty, and the change it brings to the dealer's next invoice.
+
+    `value` is its customs value in cents; a view is None where it can't be given, the change where none is estimated.
+    """
 
     value: Cents | None
     landed: tuple[ViewRates, date, date, Cents | None] | None
     replacement: tuple[ViewRates, date, date, Cents | None] | None
     missing_facts: tuple[str, ...]
     warnings: tuple[str, ...]
+    expected: Expected | None = None
 
 
 def rate_vehicle(record: Vehicle, profile: VehicleProfile, context: Context) -> VehicleTariff:
-    """Duty of the vehicle a record describes, in both views."""
+    """Duty of the vehicle a record describes, in both views, and the expected change of the next invoice."""
     if not profile.what.estimated:
         return VehicleTariff(None, None, None, (), ())
     today = context.book.day
     window = entry_dates(record, context)
-    rated = _rated_as(record.usmca, record.us_content_share, window[0] if window else today, profile, context)
+    make, origin = profile.what.identity.make, profile.origin.country
+    cost, understood = vehicle_cost_date(record, make, origin, profile.facts.plant_city, context)
+    first = window[0] if window else today
+    if cost is not None and cost.first < first:
+        first = cost.first
+    rated = _rated_as(record.usmca, record.us_content_share, first, profile, context)
     missing: list[str] = []
     price = None if record.msrp_usd is None else cents(record.msrp_usd)
     if price is None:
@@ -68,12 +78,22 @@ def rate_vehicle(record: Vehicle, profile: VehicleProfile, context: Context) -> 
         if window is not None:
             landed = _dated(known, *window, price, rated, profile, context)
             missing += landed[0].missing_facts if landed is not None else known.missing_facts(*window)
-        if record.stock_class not in _USED:
+        if record.stock_class not in USED:
             replacement = _dated(known, today, today, price, rated, profile, context)
             missing += replacement[0].missing_facts if replacement is not None else known.missing_facts(today, today)
     shown = replacement or landed
     value = shown[3] if shown is not None and not rated.us_built else None
-    return VehicleTariff(value, landed, replacement, (*missing, *rated.missing_facts), rated.warnings)
+    if not understood:
+        missing.append("maker_tariff_code_meaning")
+    moves = None
+    if known is not None:
+        moves = invoice(known, "vehicle", make, origin, record.importer_of_record, context)
+    expected = vehicle_change(record, cost, moves, replacement[3] if replacement is not None else None, context)
+    if record.stock_class not in USED and (
+        cost is None or (expected.passed is not None and expected.passed.already_in_cost == "unknown")
+    ):
+        missing.append("cost_as_of")
+    return VehicleTariff(value, landed, replacement, (*missing, *rated.missing_facts), rated.warnings, expected)
 
 
 def _dated(

@@ -13,6 +13,7 @@ from streams.enrich.classify import VehicleClass, VehicleIdentity, classify_vehi
 from streams.enrich.context import Context, Memo
 from streams.enrich.exposure import Exposure, exposure, weakest
 from streams.enrich.origin import VehicleOrigin, vehicle_origin
+from streams.enrich.vehicle_flags import SaleRules, sale_rules
 from streams.enrich.vin import VinFacts, check_digit, decode_vin
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ class VehicleProfile:
     notes: tuple[str, ...]
     encoded: bytes
     exposure_json: bytes
+    sale: SaleRules
     rated: Memo[object, RatedAs] = field(default_factory=lambda: Memo(_KEPT_READINGS))
     tails: Memo[object, bytes] = field(default_factory=lambda: Memo(_KEPT_READINGS))
 
@@ -111,6 +113,7 @@ def _profile(facts: VinFacts, stated: str | None, context: Context) -> VehiclePr
         notes=tuple(dict.fromkeys(notes)),
         encoded=orjson.dumps(members)[1:-1],
         exposure_json=exposure_json,
+        sale=sale_rules(what, facts.model_year, origin.country, context),
     )
 
 

@@ -70,7 +70,7 @@ class PassThroughRow(_Row):
 class TariffCode(_Row):
     """What a maker's own code on the invoice says: the duty is in the cost, or is not, as of the day `as_of`."""
 
-    make: Capitals
+    make: Capitals | None = Field(None, description="Empty: any maker, where it has no row of its own.")
     code: Capitals
     means: Literal["in_cost", "not_in_cost"]
     as_of: date | None = None
@@ -159,7 +159,7 @@ class DealerReference:
     """Everything that turns duty into what a dealer pays."""
 
     curves: Mapping[tuple[GoodsKind, Direction], tuple[Curve, ...]]
-    codes: Mapping[tuple[str, str], TariffCode]
+    codes: Mapping[tuple[str | None, str], TariffCode]
     transit: tuple[TransitRow, ...]
     cost_dates: Mapping[str, tuple[CostDateRow, ...]]
     bearers: Mapping[str, str]
@@ -176,6 +176,11 @@ class DealerReference:
             ):
                 return curve
         raise AssertionError("pass_through.csv has a curve for every kind and direction, checked at load")
+
+    def code(self, make: str | None, text: str) -> TariffCode | None:
+        """What a maker's code says; None where nobody knows it."""
+        name = plain(text)
+        return self.codes.get((make, name)) or self.codes.get((None, name))
 
     def days_in_transit(self, origin: str | None, city: str | None) -> TransitRow:
         """Days from the maker's invoice to stock; `city` in capitals."""

@@ -16,7 +16,13 @@ from streams.reference.loading import ROOT, ReferenceError, read_toml
 FILE = ROOT / "thresholds.toml"
 REQUIRED: Mapping[str, tuple[str, ...]] = {
     "origin_unknown": (),
-    "stockout_before_supply": ("weeks_of_cover_below", "critical_weeks_below", "family_kinds", "step_usd"),
+    "stockout_before_supply": (
+        "weeks_of_cover_below",
+        "critical_weeks_below",
+        "family_kinds",
+        "severity_without_measure",
+        "step_usd",
+    ),
     "replacement_cost_up": (
         "at_least_usd",
         "at_least_percent",
@@ -49,7 +55,7 @@ class Threshold(BaseModel):
     `weeks_of_cover_below`: weeks of stock at the last 12 months' demand, where no licence's lead time is known.
     `keep_share`: a flag that is open stays so down to this share of its thresholds, so that it doesn't flap.
     `step_usd`: an open flag has changed when the dollars at stake moved so far from those last published.
-    `needs_measure`: family kinds where it rises only while a control or a supply event stands.
+    `severity_without_measure`: where no control and no supply event stands.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -71,7 +77,7 @@ class Threshold(BaseModel):
     weeks_of_cover_below: Annotated[float, Field(gt=0)] | None = None
     critical_weeks_below: Annotated[float, Field(gt=0)] | None = None
     family_kinds: tuple[Literal["magnet", "yttrium", "chip", "catalyst", "battery"], ...] | None = None
-    needs_measure: tuple[Literal["magnet", "yttrium", "chip", "catalyst", "battery"], ...] = ()
+    severity_without_measure: Literal["info", "warning", "critical"] | None = None
     stock_classes: tuple[StockClass, ...] | None = None
     source: str = Field(min_length=1)
     confidence: Confidence

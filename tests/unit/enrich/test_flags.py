@@ -193,9 +193,10 @@ def stockout(
     licence: LicenceStanding | None = LICENCE,
     controls: tuple[str, ...] = ("CN-18",),
     event: str | None = None,
+    under_review: tuple[str, ...] = (),
 ) -> Candidate | None:
     rule = RULES["stockout_before_supply"]
-    return stockout_before_supply(rule, kind, "H", stock, licence, controls, event, DAY)  # type: ignore[arg-type]  # plain words
+    return stockout_before_supply(rule, kind, "H", stock, licence, controls, under_review, event, DAY)  # type: ignore[arg-type]  # plain words
 
 
 def test_stock_that_runs_out_before_a_licence_is_flagged() -> None:
@@ -233,28 +234,36 @@ def test_without_a_known_lead_time_the_limit_is_the_thresholds() -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "controls", "event", "measure"),
+    ("kind", "controls", "event", "measure", "severity"),
     [
-        ("magnet", (), None, None),
-        ("yttrium", (), None, None),
-        ("magnet", (), "CN-JP-DUAL-USE", "CN-JP-DUAL-USE"),
-        ("yttrium", ("CN-18",), None, "CN-18"),
-        ("catalyst", ("CN-18",), None, None),
-        ("battery", ("CN-18",), None, None),
-        ("none", ("CN-18",), None, None),
+        ("magnet", ("CN-18",), None, "CN-18", "warning"),
+        ("magnet", ("CN-18",), "CN-JP-DUAL-USE", "CN-JP-DUAL-USE", "warning"),
+        ("yttrium", (), "Y-SC-SHORTAGE", "Y-SC-SHORTAGE", "warning"),
+        ("magnet", (), None, None, "info"),
+        ("yttrium", (), None, None, "info"),
+        ("chip", (), None, None, "info"),
     ],
 )
-def test_magnets_and_yttrium_wait_for_a_licence_only_while_something_holds_them_up(
-    kind: str, controls: tuple[str, ...], event: str | None, measure: str | None
+def test_what_holds_up_the_supply_is_named_and_without_it_the_flag_is_only_worth_knowing(
+    kind: str, controls: tuple[str, ...], event: str | None, measure: str | None, severity: str
 ) -> None:
     flag = stockout(kind=kind, controls=controls, event=event)
-    assert (flag.measure if flag is not None else None) == measure
-
-
-def test_chips_are_scarce_whatever_is_in_force() -> None:
-    flag = stockout(kind="chip", controls=(), licence=None)
     assert flag is not None
-    assert flag.measure is None
+    assert (flag.measure, flag.severity) == (measure, severity)
+    empty = stockout(replace(LOW, qty_on_hand=0), kind=kind, controls=controls, event=event)
+    assert empty is not None
+    assert empty.severity == ("critical" if measure is not None else "info")
+
+
+@pytest.mark.parametrize("kind", ["catalyst", "battery", "none"])
+def test_other_families_have_no_such_flag(kind: str) -> None:
+    assert stockout(kind=kind) is None
+
+
+def test_a_control_under_review_is_not_taken_for_lifted() -> None:
+    flag = stockout(controls=(), under_review=("CN-57",))
+    assert flag is not None
+    assert (flag.measure, flag.confidence, flag.top_missing_fact) == ("CN-57", "L", "operator_confirmed_status")
 
 
 @pytest.mark.parametrize(

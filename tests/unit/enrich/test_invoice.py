@@ -74,6 +74,10 @@ def test_a_measure_that_has_not_begun_counts_nothing() -> None:
     assert moved(AUTO, 10, 99).already_in_cost == "yes"
 
 
+def test_goods_invoiced_after_the_books_day_have_todays_duty_in_their_cost() -> None:
+    assert moved(AUTO, 150, 120).already_in_cost == "yes"
+
+
 def test_what_came_and_went_after_the_cost_date_leaves_nothing() -> None:
     ieepa = segments((0, {"MFN": 2}), (100, {"MFN": 2, "IEEPA": 10}), (400, {"MFN": 2}))
     found = moved(ieepa, 50, 500)
@@ -144,9 +148,9 @@ def test_the_japanese_car_of_april_2025_to_the_cent() -> None:
     assert change((2_080_000, 2_480_000, 3_120_000), found.rate) == (26_000, 124_000, 351_000)
 
 
-def test_derived_cost_dates_lie_before_the_stock_date_and_never_after_today() -> None:
-    found = derived(on(100), (14, 45, 90), "in_stock_date", on(80))
-    assert (found.first, found.central, found.last) == (on(10), on(55), on(80))
+def test_derived_cost_dates_lie_before_the_stock_date() -> None:
+    found = derived(on(100), (14, 45, 90), "in_stock_date")
+    assert (found.first, found.central, found.last) == (on(10), on(55), on(86))
     assert found.confidence == "L"
 
 
@@ -158,6 +162,13 @@ def test_the_makers_code_overrides_every_date(code: str) -> None:
     assert (found.central, found.basis) == (date(2025, 4, 2), "maker_code")
 
 
+def test_plain_words_are_understood_from_any_maker_with_less_confidence() -> None:
+    known, understood = coded_cost_date("MAZDA", "NAIF", exactly(300), DEALER)
+    assert understood
+    assert known is not None
+    assert (known.central, known.confidence) == (date(2025, 4, 2), "L")
+
+
 def test_a_code_that_says_the_fee_is_in_the_cost_leaves_the_latest_date() -> None:
     known = CostDate(on(1), on(5), on(9), "in_stock_date", "L")
     found, understood = coded_cost_date("AUDI", "IMPORT FEE", known, DEALER)
@@ -166,7 +177,7 @@ def test_a_code_that_says_the_fee_is_in_the_cost_leaves_the_latest_date() -> Non
     assert (found.first, found.last, found.basis) == (on(9), on(9), "maker_code")
 
 
-@pytest.mark.parametrize(("make", "code"), [("AUDI", "ZX-9"), ("MAZDA", "No Added Import Fee"), (None, "x")])
+@pytest.mark.parametrize(("make", "code"), [("AUDI", "ZX-9"), ("MAZDA", "Import fee"), (None, "x")])
 def test_a_code_nobody_knows_overrides_nothing_and_says_so(make: str | None, code: str) -> None:
     assert coded_cost_date(make, code, exactly(3), DEALER) == (exactly(3), False)
     assert coded_cost_date(make, "  ", exactly(3), DEALER) == (exactly(3), True)
