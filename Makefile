@@ -8,6 +8,8 @@ SHELL := /bin/sh
 VENV := .venv
 BIN := $(VENV)/bin
 PY := $(BIN)/python
+# What `make bench` compares with; tests/bench/cluster.py knows the place.
+BENCH := build/bench-env
 # The first of these that runs and is 3.11 to 3.13 makes the environment; `make install PYTHON=/path/to/python` chooses.
 PYTHONS := $(or $(PYTHON),python3.13 python3.12 python3.11 python3 python)
 CODE := streams schemas tests
@@ -80,8 +82,15 @@ soak: install ## Long chaos; SOAK_SECONDS sets how long (default 600)
 	$(PY) -m pytest -m soak $(or $(ARGS),tests/soak)
 
 .PHONY: bench
-bench: install ## Throughput and latency against peers; ONLY=name runs a part
+bench: install $(BENCH)/.installed ## Throughput and latency against peers; ONLY=name runs a part
 	$(PY) -m tests.bench $(if $(ONLY),--only $(ONLY)) $(ARGS)
+
+$(BENCH)/.installed: requirements-bench.lock | install
+	@echo "Installing requirements-bench.lock (the rivals, about a minute the first time)"
+	@$(PY) -m venv --clear $(BENCH)
+	@$(BENCH)/bin/python -m pip install --quiet --require-hashes -r requirements-bench.lock
+	@$(BENCH)/bin/python -m pip install --quiet --no-deps --no-build-isolation -e .
+	@touch $@
 
 .PHONY: demo
 demo: install ## A lot of 20,000 vehicles and 10,000 parts through real Kafka; ARGS=--keep leaves it up
@@ -127,9 +136,10 @@ LOCK := $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-versio
 	--no-emit-index-url --custom-compile-command "make lock"
 
 .PHONY: lock
-lock: install ## Write both lock files from pyproject.toml, keeping what is pinned; ARGS=--upgrade moves it
+lock: install ## Write the lock files from pyproject.toml, keeping what is pinned; ARGS=--upgrade moves it
 	$(LOCK) $(ARGS) --output-file requirements.lock
 	$(LOCK) $(ARGS) --extra dev --constraint requirements.lock --output-file requirements-dev.lock
+	$(LOCK) $(ARGS) --extra bench --output-file requirements-bench.lock
 	@$(MAKE) --no-print-directory install
 
 .PHONY: clean

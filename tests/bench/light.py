@@ -2,20 +2,32 @@
 
 from __future__ import annotations
 
+import random
+from collections.abc import Callable
+
 import orjson
 
 from schemas.cloudevents import EventType, HeaderTemplate
 
-PADDING = "x" * 250
+LIGHT_BYTES = 350
+_CHANCE = random.Random(1)
+_WORDS = ["".join(_CHANCE.choices("abcdefghijklmnopqrstuvwxyz", k=_CHANCE.randint(2, 9))) for _ in range(600)]
+_TEXT = " ".join(_CHANCE.choices(_WORDS, k=180_000))
+"""About a megabyte of words; records hold pieces of it, so that they compress like text and not like a filler."""
 
 
-def record(number: int) -> tuple[bytes, bytes]:
-    """Key and 350-byte value of the input record `number`."""
-    key = f"D{number % 7}:{number:017d}".encode()
-    value = orjson.dumps(
-        {"dealer_id": f"D{number % 7}", "vin": f"{number:017d}", "msrp_usd": "38990.00", "pad": PADDING}
-    )
-    return key, value
+def record(number: int, size: int | None = None) -> tuple[bytes, bytes]:
+    """Key and value of the input record `number`; the value is a JSON object of about `size` bytes."""
+    dealer, vin = f"D{number % 7}", f"{number:017d}"
+    document = {
+        "dealer_id": dealer,
+        "vin": vin,
+        "msrp_usd": f"{20_000 + number * 7919 % 60_000}.00",
+        "days_in_stock": number % 180,
+    }
+    room = (size or LIGHT_BYTES) - 104
+    start = number * 104_729 % (len(_TEXT) - room)
+    return f"{dealer}:{vin}".encode(), orjson.dumps({**document, "comments": _TEXT[start : start + room]})
 
 
 def light(value: bytes) -> bytes:
@@ -23,6 +35,24 @@ def light(value: bytes) -> bytes:
     document = orjson.loads(value)
     document["duty"] = "5848.50"
     return orjson.dumps(document)
+
+
+def job(name: str) -> Callable[[bytes | None, bytes], bytes]:
+    """What a contender does with a record: `light`, or with `real` the whole enrichment of a vehicle."""
+    if name == "light":
+        return lambda key, value: light(value)
+    from streams.enrich.outcome import Enriched
+    from streams.enrich.vehicle import enrich_vehicle
+    from tests.bench.stages import lot_context
+
+    context = lot_context()
+
+    def enrich(key: bytes | None, value: bytes) -> bytes:
+        outcome = enrich_vehicle(key, value, context)
+        assert isinstance(outcome, Enriched), outcome
+        return outcome.value
+
+    return enrich
 
 
 def header_template(topic: str, partition: int) -> HeaderTemplate:

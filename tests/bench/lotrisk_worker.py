@@ -1,4 +1,4 @@
-"""lotrisk's own transport with the light function: what `lotrisk worker` runs, with another agent."""
+"""lotrisk as a contender: `real` is what `lotrisk worker` runs, `light` the same with the light function for agent."""
 
 from __future__ import annotations
 
@@ -42,4 +42,4 @@ class LightAgent:
 
 
 if __name__ == "__main__":
-    sys.exit(run(Settings(), [LightAgent]))
+    sys.exit(run(Settings(), None if sys.argv[1:] == ["real"] else [LightAgent]))

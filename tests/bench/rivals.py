@@ -1,4 +1,4 @@
-"""The contenders lotrisk is measured against, each a process: `python -m tests.bench.rivals NAME`.
+"""The contenders lotrisk is measured against, each a process: `python -m tests.bench.rivals NAME light|real`.
 
 Each is tuned as its own documentation advises for throughput, with the same compression (zstd), batches of 900 KB where
 it has such a setting, and the same headers. `SETTINGS` is printed in the report.
@@ -11,7 +11,7 @@ import os
 import sys
 from collections.abc import Callable
 
-from tests.bench.light import header_template, light
+from tests.bench.light import header_template, job
 
 SERVERS = os.environ.get("LOTRISK_BOOTSTRAP_SERVERS", "")
 PREFIX = os.environ.get("LOTRISK_TOPIC_PREFIX", "")
@@ -30,7 +30,10 @@ SETTINGS = {
 }
 
 
-def raw_batch_loop(*, transactions: bool = False) -> None:
+Work = Callable[[bytes | None, bytes], bytes]
+
+
+def raw_batch_loop(work: Work, *, transactions: bool = False) -> None:
     """aiokafka alone: the ceiling of what a Python process on this protocol reaches."""
     import uvloop
     from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
@@ -59,7 +62,7 @@ def raw_batch_loop(*, transactions: bool = False) -> None:
                 builder = producer.create_batch()
                 for record in records:
                     arguments = {
-                        "timestamp": record.timestamp, "key": record.key, "value": light(record.value),
+                        "timestamp": record.timestamp, "key": record.key, "value": work(record.key, record.value),
                         "headers": template.headers(record.offset, BOOK, record.timestamp),
                     }  # fmt: skip
                     if builder.append(**arguments) is None:
@@ -80,7 +83,7 @@ def raw_batch_loop(*, transactions: bool = False) -> None:
     uvloop.run(main())
 
 
-def confluent() -> None:
+def confluent(work: Work) -> None:
     """The client most Python programs use, in a plain loop over records."""
     from confluent_kafka import Consumer, Producer
 
@@ -111,8 +114,8 @@ def confluent() -> None:
             template = templates.get(partition) or templates.setdefault(partition, header_template(SOURCE, partition))
             timestamp = message.timestamp()[1]
             producer.produce(
-                SINK, key=message.key(), value=light(message.value()), partition=partition, timestamp=timestamp,
-                headers=template.headers(message.offset(), BOOK, timestamp), on_delivery=delivered,
+                SINK, key=message.key(), value=work(message.key(), message.value()), partition=partition,
+                timestamp=timestamp, headers=template.headers(message.offset(), BOOK, timestamp), on_delivery=delivered,
             )  # fmt: skip
         if messages:
             producer.flush()
@@ -121,7 +124,7 @@ def confluent() -> None:
             consumer.commit(asynchronous=False)
 
 
-def quix() -> None:
+def quix(work: Work) -> None:
     """Quix Streams: a streaming framework on confluent-kafka."""
     from quixstreams import Application
 
@@ -136,19 +139,21 @@ def quix() -> None:
     sink = app.topic(SINK, value_serializer="bytes", key_serializer="bytes")
     template = header_template(SOURCE, 0)
     frame = app.dataframe(source)
-    frame = frame.apply(lambda value, key, timestamp, headers: light(value), metadata=True)
+    frame = frame.apply(lambda value, key, timestamp, headers: work(key, value), metadata=True)
     frame = frame.set_headers(lambda value, key, timestamp, headers: template.headers(0, BOOK, timestamp))
     frame.to_topic(sink)
     app.run()
 
 
-def stock_faust() -> None:
+def stock_faust(work: Work) -> None:
     """Faust as its documentation shows it: one event, one awaited send."""
     import faust
+    import uvloop
 
+    uvloop.install()
     app = faust.App(
         GROUP, broker=f"kafka://{SERVERS}", web_enabled=False, topic_disable_leader=True, topic_allow_declare=False,
-        producer_compression_type="zstd", producer_linger=0.02, producer_max_batch_size=900_000, loop="uvloop",
+        producer_compression_type="zstd", producer_linger=0.02, producer_max_batch_size=900_000,
         consumer_auto_offset_reset="earliest", broker_max_poll_records=5000, stream_wait_empty=False,
         broker_session_timeout=10.0, broker_heartbeat_interval=2.0, broker_rebalance_timeout=15.0,
         store="memory://", datadir=os.environ["LOTRISK_STATE_DIR"],
@@ -162,7 +167,8 @@ def stock_faust() -> None:
         async for event in stream.events():
             message = event.message
             await sink.send(
-                key=message.key, value=light(event.value), partition=message.partition, timestamp=message.timestamp,
+                key=message.key, value=work(message.key, event.value), partition=message.partition,
+                timestamp=message.timestamp,
                 headers=template.headers(message.offset, BOOK, int(message.timestamp * 1000)),
             )  # fmt: skip
 
@@ -171,13 +177,13 @@ def stock_faust() -> None:
     worker.execute_from_commandline()
 
 
-RIVALS: dict[str, Callable[[], None]] = {
+RIVALS: dict[str, Callable[[Work], None]] = {
     "raw_batch_loop": raw_batch_loop,
-    "raw_transactions": lambda: raw_batch_loop(transactions=True),
+    "raw_transactions": lambda work: raw_batch_loop(work, transactions=True),
     "confluent": confluent,
     "quix": quix,
     "stock_faust": stock_faust,
 }
 
 if __name__ == "__main__":
-    RIVALS[sys.argv[1]]()
+    RIVALS[sys.argv[1]](job(sys.argv[2]))

@@ -15,7 +15,12 @@ from tests.contract.frame.generated import ROOT
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 RUNTIME = [Requirement(text) for text in PROJECT["dependencies"]]
 DEVELOPMENT = [Requirement(text) for text in PROJECT["optional-dependencies"]["dev"]]
-LOCKS = {"requirements.lock": RUNTIME, "requirements-dev.lock": RUNTIME + DEVELOPMENT}
+BENCH = [Requirement(text) for text in PROJECT["optional-dependencies"]["bench"]]
+LOCKS = {
+    "requirements.lock": RUNTIME,
+    "requirements-dev.lock": RUNTIME + DEVELOPMENT,
+    "requirements-bench.lock": RUNTIME + BENCH,
+}
 
 
 @dataclass

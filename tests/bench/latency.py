@@ -1,0 +1,114 @@
+"""Latency end to end at a fixed rate: from the time a record was due to a `read_committed` reader having it."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import subprocess
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from rich.console import Console
+
+from tests.bench.cluster import RIVALS_PYTHON, ROOT, Cluster
+from tests.bench.figures import Figures
+from tests.bench.growth import topics
+
+WARM_SECONDS = 3.0
+"""Left out of the figures: connections, metadata, memo tables."""
+LATE_SECONDS = 8.0
+"""How long after the last record the reader waits for what is still missing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Latency:
+    """Percentiles in milliseconds over `records` records."""
+
+    p50: float
+    p99: float
+    p999: float
+    worst: float
+    records: int
+
+
+def measure(cluster: Cluster, module: str, *arguments: str, rate: float, seconds: float, payload: str,
+            **settings: str) -> Latency:  # fmt: skip
+    """Latency of a worker (`python -m module arguments`) under `rate` records a second for `seconds` after a warm-up.
+
+    Raises:
+        RuntimeError: not every record came out, or a process failed.
+    """
+    with cluster.contender(module, *arguments, from_end=True, **settings) as worker:
+        cluster.await_ready(worker)
+        total = int(rate * (WARM_SECONDS + seconds))
+        start = time.time() + 1.5
+        end = start + WARM_SECONDS + seconds
+        with (
+            _process(cluster, "read", str(total), str(start + WARM_SECONDS), str(end + LATE_SECONDS)) as reader,
+        ):
+            assert reader.stdout is not None
+            reader.stdout.readline()
+            with _process(cluster, "send", payload, str(rate), str(WARM_SECONDS + seconds), str(start)) as sender:
+                while sender.poll() is None:
+                    if worker.poll() is not None:
+                        raise RuntimeError(f"the contender ended with status {worker.returncode}")
+                    time.sleep(0.1)
+                if sender.returncode:
+                    raise RuntimeError("the load generator failed")
+            answer = json.loads(reader.stdout.readline() or "{}")
+    if answer.get("seen", 0) < total:
+        raise RuntimeError(f"{answer.get('seen')} of {total} records came out in time")
+    ordered = sorted(answer["latencies"])
+    return Latency(*(_quantile(ordered, share) for share in (0.5, 0.99, 0.999)), ordered[-1], len(ordered))
+
+
+def _quantile(ordered: list[float], share: float) -> float:
+    return ordered[min(len(ordered) - 1, int(len(ordered) * share))]
+
+
+@contextlib.contextmanager
+def _process(cluster: Cluster, *arguments: str) -> Iterator[subprocess.Popen[str]]:
+    process = subprocess.Popen(
+        [RIVALS_PYTHON, "-m", "tests.bench.load", *arguments], env=cluster.environment(), cwd=ROOT,
+        stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+
+
+RATES = (500, 2_000, 10_000)
+PARTITIONS = (4, 16)
+GUARANTEES = {"": "at_least_once", ".exactly_once": "exactly_once"}
+SECONDS = 6.0
+ROUNDS = {2_000: 3}
+"""Rounds at a rate over 4 partitions, where more than one."""
+
+
+def run(figures: Figures, bootstrap_servers: str, console: Console) -> None:
+    """Add `latency.pNN_ms.RATE[.16_partitions][.exactly_once]`, the light function in lotrisk's transport."""
+    for partitions in PARTITIONS:
+        place = "" if partitions == 4 else f".{partitions}_partitions"
+        for rate in RATES:
+            rounds: dict[str, list[Latency]] = {label: [] for label in GUARANTEES}
+            for number in range(ROUNDS.get(rate, 1) if partitions == 4 else 1):
+                for label, guarantee in GUARANTEES.items():
+                    with topics(bootstrap_servers, f"l{partitions}.{rate}.{number}{label}.", partitions) as cluster:
+                        found = measure(
+                            cluster, "tests.bench.lotrisk_worker", "light", rate=rate, seconds=SECONDS,
+                            payload="light", LOTRISK_PROCESSING_GUARANTEE=guarantee,
+                        )  # fmt: skip
+                    rounds[label].append(found)
+                    console.print(
+                        f"{rate:,}/s, {partitions} partitions, {guarantee}: p50 {found.p50:.0f}, p99 {found.p99:.0f}, "
+                        f"p99.9 {found.p999:.0f} ms"
+                    )
+            for label, results in rounds.items():
+                for percentile in ("p50", "p99", "p999"):
+                    figures.add(
+                        f"latency.{percentile}_ms.{rate}{place}{label}", "ms",
+                        [getattr(result, percentile) for result in results],
+                    )  # fmt: skip
