@@ -154,6 +154,8 @@ def _timeline(
     if end.entry_date < start.entry_date:
         typer.echo(f"--to {end.entry_date} is before --from {start.entry_date}", err=True)
         raise typer.Exit(2)
+    _rates(book, start)
+    _rates(book, end)
     stretches = history(book, start.line, start.origin, start.entry_date, end.entry_date, start.facts)
     if svg is not None:
         svg.write_text(timeline_svg(f"{hts} from {start.origin}", stretches), "utf-8")
