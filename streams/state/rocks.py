@@ -6,7 +6,7 @@ import logging
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
+from typing import Final, cast
 
 from rocksdict import BlockBasedOptions, Cache, DBCompressionType, Options, Rdict, WriteBatch, WriteBufferManager
 
@@ -110,16 +110,22 @@ class Database:
 
 def pairs(family: Rdict, first: bytes | None) -> Iterator[tuple[bytes, bytes]]:
     """Keys and values of a family in key order, from the key `first` on, itself included; None: from the beginning."""
-    found = family.iter()
-    if first is None:
-        found.seek_to_first()
+    last = first
+    # In raw mode both are bytes, which rocksdict's types don't know.
+    for pair in cast("Iterator[tuple[bytes, bytes]]", family.items(from_key=first)):
+        yield pair
+        last = pair[0]
+    # items() ends without a word at a damaged block: look whether there is really no more.
+    rest = family.iter()
+    if last is None:
+        rest.seek_to_first()
     else:
-        found.seek(first)
-    while found.valid():
-        yield found.key(), found.value()
-        found.next()
-    # rocksdict's own items() ends without a word at a damaged block.
-    found.status()
+        rest.seek(last)
+        if rest.valid() and rest.key() == last:
+            rest.next()
+    rest.status()
+    if rest.valid():
+        raise StateDamagedError(f"state directory {family.path()}: the records after {last!r} can't be read")
 
 
 def mark_damaged(directory: Path) -> None:

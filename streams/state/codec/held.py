@@ -7,9 +7,9 @@ Little endian. A tombstone's marker is a head of another kind, whose `updated_at
 
 from __future__ import annotations
 
+import struct
 from functools import lru_cache
 from hashlib import blake2b
-from struct import Struct
 from typing import Final, NamedTuple
 
 from schemas.cloudevents import OrderKey
@@ -21,9 +21,8 @@ from streams.state.view import Held
 LIVE: Final = 1
 GONE: Final = 2
 
-_FIXED: Final = Struct("<BqQ16sBBB")
+_FIXED: Final = struct.Struct("<BqQ16sBBB")
 _NO_TIME: Final = -(2**63)
-_OFFSET_LIMIT: Final = 2**63
 _NO_DIGEST: Final = bytes(16)
 _START: Final = _FIXED.size
 
@@ -58,18 +57,26 @@ def published_head(value: bytes, layout: bytes, order: bytes) -> tuple[bytes, by
     end, flags_start, book_start, updated = found
     parts = order.split(b"/")
     book = value[book_start + len(BOOK) : -2]
-    if end <= 0 or updated is None or len(parts) != 3:
+    if end <= 0 or updated is None or len(parts) != 3 or not (order.isascii() and book.isascii()):
         return None
     topic, offset_text, order_book = parts
-    offset = int(offset_text) if offset_text.isdigit() else -1
-    if not (0 <= offset < _OFFSET_LIMIT and 0 < len(topic) < 256 and 0 < len(order_book) < 256 and 0 < len(book) < 256):
+    if not (topic and offset_text.isdigit() and order_book and book):
         return None
-    if not (order.isascii() and book.isascii()):
+    try:
+        fixed = _FIXED.pack(
+            LIVE,
+            int(updated) if updated else _NO_TIME,
+            int(offset_text),
+            blake2b(value[:book_start], digest_size=16).digest(),
+            len(topic),
+            len(order_book),
+            len(book),
+        )
+    except struct.error:
+        # A number or a length out of range.
         return None
-    moment = int(updated) if updated else _NO_TIME
-    digest = blake2b(value[:book_start], digest_size=16).digest()
-    fixed = _FIXED.pack(LIVE, moment, offset, digest, len(topic), len(order_book), len(book))
-    return b"".join((fixed, topic, order_book, book, value[flags_start + len(FLAGS) : book_start])), value[:end] + b"}"
+    flags = value[flags_start + len(FLAGS) : book_start]
+    return fixed + topic + order_book + book + flags, value[:end] + b"}"
 
 
 def encode_marker(marker: Marker) -> bytes:
@@ -86,14 +93,13 @@ def is_live(head: bytes) -> bool:
 def decode_held(head: bytes, canonical: bytes | None = None) -> Held:
     """What a live head says."""
     _, updated, offset, digest, topic_length, order_length, book_length = _FIXED.unpack_from(head)
-    order_start = _START + topic_length
-    book_start = order_start + order_length
-    flags_start = book_start + book_length
+    flags_start = _START + topic_length + order_length + book_length
+    topic_id, order_book, book = _texts(head[_START:flags_start], topic_length, order_length)
     return Held(
         digest,
-        OrderKey(_read(head[_START:order_start]), offset, _read(head[order_start:book_start])),
+        OrderKey(topic_id, offset, order_book),
         None if updated == _NO_TIME else updated,
-        book_number(_read(head[book_start:flags_start])),
+        book,
         head[flags_start:],
         canonical,
     )
@@ -140,6 +146,13 @@ def _encode(
 @lru_cache(maxsize=4096)
 def _text(text: str) -> bytes:
     return text.encode()
+
+
+@lru_cache(maxsize=4096)
+def _texts(data: bytes, topic_length: int, order_length: int) -> tuple[str, str, BookNumber]:
+    """Topic id, order's book and book: the same in most heads."""
+    order_end = topic_length + order_length
+    return data[:topic_length].decode(), data[topic_length:order_end].decode(), book_number(data[order_end:].decode())
 
 
 @lru_cache(maxsize=4096)
