@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import xml.etree.ElementTree as ElementTree
 from datetime import date, timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
 import typer
-from click.testing import Result
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from streams.cli.policy import register
 
@@ -106,7 +106,7 @@ def test_a_timeline_tiles_the_days() -> None:
     rows = read("timeline", "8708.29.51", "CN", "--claim", "auto-part", "--from", "2018-01-01", "--to", "2026-10-01")
     assert rows[0]["from"] == "2018-01-01"
     assert rows[-1]["to"] == "2026-10-01"
-    for before, after in zip(rows, rows[1:], strict=False):
+    for before, after in pairwise(rows):
         assert date.fromisoformat(after["from"]) == date.fromisoformat(before["to"]) + timedelta(days=1)
     totals = {row["from"]: row["total_rate_percent"] for row in rows}
     assert totals["2025-05-03"] == 72.5
