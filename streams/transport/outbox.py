@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.errors import KafkaError
+from aiokafka.producer import sender as aiokafka_sender
 
 from streams.connection import aiokafka_options
 from streams.settings import Settings
@@ -26,6 +27,11 @@ BATCH_BYTES = 900_000
 """Uncompressed bytes of a batch: large enough for zstd to work well, below the topics' limit."""
 RECORD_OVERHEAD_BYTES = 512
 """More than the framing of a batch that holds a single record."""
+
+REFUSED_SECONDS = 0.002
+"""Pause before a transaction's first request is repeated. Kafka answers a commit before its markers are written, and
+refuses its next transaction until they are, a few milliseconds later; aiokafka alone waits 20 ms each time."""
+aiokafka_sender.BACKOFF_OVERRIDE = REFUSED_SECONDS
 
 T = TypeVar("T")
 

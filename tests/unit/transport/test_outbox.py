@@ -6,6 +6,10 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable
 
+from aiokafka import TopicPartition
+from aiokafka.errors import ConcurrentTransactions
+from aiokafka.producer.sender import AddPartitionsToTxnHandler
+from aiokafka.protocol.transaction import AddPartitionsToTxnResponse_v0
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -13,7 +17,7 @@ from schemas.cloudevents import EventType, HeaderTemplate
 from schemas.dead_letter import DETAIL_MAX_CHARACTERS, dead_letter_headers
 from streams.settings import Settings
 from streams.topics import INPUT_MAX_BYTES, OUTPUT_MAX_BYTES
-from streams.transport.outbox import BATCH_BYTES, Draft, Outbox, record_fits
+from streams.transport.outbox import BATCH_BYTES, REFUSED_SECONDS, Draft, Outbox, record_fits
 
 FINAL, FIRST = "vehicles.enriched", "dms.vehicles.dlq"
 
@@ -56,6 +60,7 @@ def test_a_record_larger_than_a_batch_gets_one_of_its_own() -> None:
     with_draft(scene)
 
 
+@settings(deadline=None)
 @given(st.integers(0, 2000), st.integers(0, 2000))
 def test_a_record_fits_up_to_the_topics_limit(key: int, header: int) -> None:
     room = OUTPUT_MAX_BYTES - key - header - len("name") - 8 - 512
@@ -77,3 +82,14 @@ def test_the_largest_input_fits_as_a_dead_letter_and_unchanged_as_an_enriched_re
     assert record_fits(key, value, detail)
     template = HeaderTemplate(EventType.VEHICLE_ENRICHED, "t" * 249, "i" * 36, 1023)
     assert record_fits(key, value, template.headers(2**63 - 1, "1.0.-1.2026-09-29", 2**62, b"t" * 55))
+
+
+def test_a_transaction_refused_until_the_last_ones_markers_are_written_is_tried_again_at_once() -> None:
+    async def run() -> float | None:
+        producer = Outbox(Settings(), "id")._producer
+        answer = AddPartitionsToTxnResponse_v0(0, [(FINAL, [(0, ConcurrentTransactions.errno)])])
+        asked = AddPartitionsToTxnHandler(producer._sender, {TopicPartition(FINAL, 0)})
+        pause: float | None = asked.handle_response(answer)
+        return pause
+
+    assert asyncio.run(run()) == REFUSED_SECONDS
