@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from streams.broker import EmbeddedKafka
+from tests.deploy.prometheus.live import tried  # noqa: F401 - a fixture, also of the dashboards' tests
 
 
 @pytest.fixture(scope="session")
@@ -24,3 +25,34 @@ def kafka() -> Iterator[EmbeddedKafka]:
     """One Apache Kafka for the session."""
     with EmbeddedKafka() as running:
         yield running
+
+
+def _found(program: str, package: str) -> str:
+    path = shutil.which(program)
+    if path is None:
+        pytest.fail(f"{program} is not installed: apt-get install {package}", pytrace=False)
+    return path
+
+
+@pytest.fixture(scope="session")
+def promtool() -> str:
+    """The path of promtool."""
+    return _found("promtool", "prometheus")
+
+
+@pytest.fixture(scope="session")
+def amtool() -> str:
+    """The path of amtool."""
+    return _found("amtool", "prometheus-alertmanager")
+
+
+@pytest.fixture(scope="session")
+def prometheus() -> str:
+    """The path of Prometheus."""
+    return _found("prometheus", "prometheus")
+
+
+@pytest.fixture(scope="session")
+def alertmanager() -> str:
+    """The path of Alertmanager."""
+    return _found("prometheus-alertmanager", "prometheus-alertmanager")

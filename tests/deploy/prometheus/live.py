@@ -1,0 +1,136 @@
+"""The whole run, once a session: every failure happens, its alerts come and go; the stage stays up for what follows."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from deploy.prometheus.generate import ROOT
+from tests.deploy.prometheus.failures import FAILURES, Failure
+from tests.deploy.prometheus.stage import PACE, Stage
+from tests.wire.kafka_io import wait_until
+
+FIRE_SECONDS = 60.0
+RESOLVE_SECONDS = 90.0
+CALM_SECONDS = 90.0
+QUIET_SECONDS = 10.0
+REPORT = ROOT / "build" / "deploy" / "alerts-tried.md"
+
+HEAD = f"""\
+# Alerts, tried
+
+<!-- Written by `make test-deploy` to build/deploy/alerts-tried.md; this is one run's. -->
+
+A real Prometheus and Alertmanager on real workers and Apache Kafka. The rules run at a pace of {PACE.scale:g}: a minute
+of theirs takes a second, {PACE.scrape_seconds:g} s between two scrapes. Seconds count from the failure to the message
+at the webhook, and from its end to the message that it is over.
+
+| rule | failure | seconds to fire | seconds to resolve |
+| --- | --- | --- | --- |
+"""
+
+
+@dataclass
+class Row:
+    """One alert's line of the table; None is an empty cell."""
+
+    alert: str
+    failure: str = ""
+    to_fire: float | None = None
+    to_resolve: float | None = None
+
+
+@dataclass
+class Tried:
+    """What came of it."""
+
+    stage: Stage
+    rows: dict[str, Row] = field(default_factory=dict)
+    began: float = 0.0
+    ended: float = 0.0
+    false_alarms: tuple[str, ...] = ()
+
+    def report(self) -> str:
+        """The table."""
+
+        def cell(value: float | None) -> str:
+            return "" if value is None else f"{value:.1f}"
+
+        rows = [
+            f"| {row.alert} | {row.failure} | {cell(row.to_fire)} | {cell(row.to_resolve)} |"
+            for row in self.rows.values()
+        ]
+        return HEAD + "\n".join(rows) + "\n"
+
+
+def make_happen(tried: Tried, failure: Failure) -> list[tuple[Row, float]]:
+    """One failure from its begin to its end; the rows whose alerts are still to resolve, and since when."""
+    stage, webhook = tried.stage, tried.stage.webhook
+    for alert in failure.alerts:
+        wait_until(lambda alert=alert: webhook.quiet_since(alert) is not None, RESOLVE_SECONDS,
+                   what=lambda alert=alert: f"{alert} is quiet before {failure.what}\n{stage.said()}")  # fmt: skip
+    if failure.needs_calm:
+        wait_until(stage.is_calm, CALM_SECONDS, what=lambda: f"all is well before {failure.what}\n{stage.said()}")
+    began = time.monotonic()
+    failure.begin(stage)
+    missing = set(failure.alerts)
+    rows = {alert: tried.rows.setdefault(alert, Row(alert)) for alert in failure.alerts}
+    while missing and time.monotonic() - began < FIRE_SECONDS:
+        failure.again(stage)
+        for alert in sorted(missing):
+            if (fired := webhook.fired_since(alert, began)) is not None:
+                rows[alert].to_fire = fired - began
+                missing.discard(alert)
+        time.sleep(0.1)
+    for row in rows.values():
+        row.failure = failure.what
+    failure.heal(stage)
+    healed = time.monotonic()
+    assert not missing, f"{failure.what}: {sorted(missing)} did not fire in {FIRE_SECONDS:g} s\n{stage.said()}"
+    return [(row, healed) for row in rows.values()]
+
+
+def resolve(tried: Tried, open_rows: list[tuple[Row, float]]) -> list[tuple[Row, float]]:
+    """Fill in what has resolved; the rest."""
+    left = []
+    for row, healed in open_rows:
+        over = tried.stage.webhook.quiet_since(row.alert, healed)
+        if over is None:
+            left.append((row, healed))
+        else:
+            row.to_resolve = over - healed
+    return left
+
+
+@pytest.fixture(scope="session")
+def tried(tmp_path_factory: pytest.TempPathFactory, prometheus: str, alertmanager: str) -> Iterator[Tried]:
+    """Every failure made to happen on a stage of its own."""
+    directory: Path = tmp_path_factory.mktemp("stage")
+    with Stage(directory, prometheus, alertmanager) as stage:
+        wait_until(stage.is_calm, CALM_SECONDS, what=stage.said)
+        result = Tried(stage, began=time.time())
+        wait_until(lambda: not stage.query('ALERTS{alertstate="firing"}'), 60, what=stage.said)
+        calm = time.monotonic()
+        wait_until(lambda: time.monotonic() - calm > QUIET_SECONDS, QUIET_SECONDS + 5)
+        result.false_alarms = tuple(
+            one.labels["alertname"] for one in stage.webhook.seen if one.firing and one.at > calm
+        )
+        waiting: list[tuple[Row, float]] = []
+        for failure in FAILURES:
+            waiting = resolve(result, waiting)
+            waiting += make_happen(result, failure)
+
+        def over() -> bool:
+            nonlocal waiting
+            waiting = resolve(result, waiting)
+            return not waiting
+
+        wait_until(over, RESOLVE_SECONDS, what=lambda: f"{[row.alert for row, _ in waiting]}\n{stage.said()}")
+        result.ended = time.time()
+        REPORT.parent.mkdir(parents=True, exist_ok=True)
+        REPORT.write_text(result.report(), "utf-8")
+        yield result
