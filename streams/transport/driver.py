@@ -42,6 +42,8 @@ HEARTBEAT_SECONDS = 2.0
 """Longest pause between heartbeats: by one of them a member learns that others came or went."""
 LEAVE_SECONDS = 3.0
 """How long a worker that stops tries to leave the group."""
+POLL_RECORDS = 1000
+"""Most records fetched at a time: by so many a batch may grow beyond its share."""
 FETCH_SECONDS = 0.2
 """Longest wait for records; a seek waits for the fetch under way."""
 NEVER_IDLE_MS = 2**31 - 1
@@ -90,7 +92,7 @@ class ConsumerThread(stock.AIOKafkaConsumerThread):  # type: ignore[misc]  # Fau
             enable_auto_commit=False,
             auto_offset_reset="earliest",
             isolation_level="read_committed",
-            max_poll_records=settings.max_batch_records,
+            max_poll_records=min(settings.max_batch_records, POLL_RECORDS),
             max_partition_fetch_bytes=2 * 1_048_576,
             fetch_max_bytes=16 * 1_048_576,
             fetch_max_wait_ms=FETCH_MAX_WAIT_MS,

@@ -47,6 +47,19 @@ class _Tally:
     notes: Counter[str] = field(default_factory=Counter)
 
 
+class _Turn:
+    """One of the places at which lanes enrich; given back once."""
+
+    def __init__(self, turns: asyncio.Semaphore) -> None:
+        self._turns: asyncio.Semaphore | None = turns
+
+    def over(self) -> None:
+        """Let the next lane enrich."""
+        if self._turns is not None:
+            self._turns.release()
+            self._turns = None
+
+
 @dataclass(frozen=True, slots=True)
 class LanePlace:
     """Names and numbers that stay the same for a lane."""
@@ -75,6 +88,7 @@ class Lane:
         place: LanePlace,
         *,
         lease: Lease,
+        turns: asyncio.Semaphore,
         outbox: Outbox,
         state: PartitionState,
         context: Callable[[], Context],
@@ -91,6 +105,7 @@ class Lane:
         self.metrics = metrics
         self.finished_offset: int | None = None
         self.paused_because: str | None = None
+        self._turns = turns
         self._context = context
         self._limit = limit
         self._seal = seal
@@ -143,14 +158,21 @@ class Lane:
             while True:
                 await self._arrived.wait()
                 self._arrived.clear()
+                if self._inbox is None:
+                    continue
+                # Until its turn comes the batch waits and is joined, and a revoke need not wait for it.
+                await self._turns.acquire()
+                enriching = _Turn(self._turns)
                 batch, self._inbox = self._inbox, None
                 if batch is None or not self.lease.begin():
+                    enriching.over()
                     continue
                 try:
                     self._seal(batch)
                     self._in_work = batch
-                    await self._work(batch)
+                    await self._work(batch, enriching)
                 finally:
+                    enriching.over()
                     self._in_work = None
                     self.lease.end()
                 if self.paused_because is not None:
@@ -168,12 +190,13 @@ class Lane:
                 self._fatal(error)
             log.warning("%s[%d]: gave up on a revoked partition: %r", self._source, self.place.partition, error)
 
-    async def _work(self, batch: RecordBatch) -> None:
+    async def _work(self, batch: RecordBatch, enriching: _Turn) -> None:
         started = time.perf_counter()
         await failpoints.reach("batch.begun")
         draft = self.outbox.draft()
         tally = _Tally()
         tripped = await self._enrich(batch, draft, tally)
+        enriching.over()
         if tripped is not None:
             self.paused_because = tripped.reason
             self.metrics.paused = True

@@ -31,6 +31,10 @@ from streams.transport.pipeline import Pipeline
 
 log = logging.getLogger(__name__)
 
+ENRICHING_AT_ONCE = 2
+"""Lanes that enrich at one time; the others' batches wait and are joined. All share one processor: with a backlog
+everywhere the first commit would else come only when the last lane was through, with all their batches held."""
+
 
 class Fetching(Protocol):
     """What lanes tell the consumer."""
@@ -61,6 +65,7 @@ class Lanes:
         self._lanes: dict[TP, Lane] = {}
         self._leased: tuple[int, frozenset[TP]] | None = None
         self._lock = asyncio.Lock()
+        self._turns = asyncio.Semaphore(ENRICHING_AT_ONCE)
         self._revocations = 0
         self._exactly_once = settings.processing_guarantee is ProcessingGuarantee.EXACTLY_ONCE
         self.topic_ids: Mapping[str, str] = {}
@@ -98,7 +103,10 @@ class Lanes:
 
     def is_full(self, batch: RecordBatch) -> bool:
         """Whether a waiting batch is large enough for its partition not to be fetched for now."""
-        return len(batch) >= self._settings.max_batch_records or batch.bytes >= self._settings.max_batch_bytes
+        settings, lanes = self._settings, max(1, len(self._lanes))
+        return len(batch) >= min(
+            settings.max_batch_records, settings.max_waiting_records // lanes
+        ) or batch.bytes >= min(settings.max_batch_bytes, settings.max_waiting_bytes // lanes)
 
     def finished_offsets(self) -> dict[TP, int]:
         """The next offset of each leased partition whose batches are acknowledged up to there."""
@@ -230,6 +238,7 @@ class Lanes:
         return Lane(
             place,
             lease=Lease(generation),
+            turns=self._turns,
             outbox=Outbox(settings, f"{settings.group}-{tp.topic}-{tp.partition}" if self._exactly_once else None),
             state=self._open_state(tp),
             context=self._context,

@@ -136,7 +136,7 @@ class Fleet:
             worker = WorkerProcess(
                 name,
                 self._command,
-                {**self.environment, **more},
+                {"LOTRISK_STATE_DIR": str(self._directory / f"state-{name}"), **self.environment, **more},
                 self._directory / f"{self._started:03d}-{name}.log",
             )
             worker.expected_to_end = not restart

@@ -14,7 +14,7 @@ from kafka.admin import NewTopic, OffsetSpec
 from kafka.errors import KafkaError
 
 from streams.settings import Settings
-from streams.topics import VEHICLES, VEHICLES_DLQ, VEHICLES_ENRICHED, WORKERS
+from streams.topics import FLAGS, POLICY, VEHICLES, VEHICLES_DLQ, VEHICLES_ENRICHED, WORKERS
 from tests.rehearsal.fleet import wait_until
 from tests.rehearsal.light import POISON
 
@@ -22,7 +22,7 @@ Load = Callable[[int], tuple[bytes | None, bytes | None]]
 """Key and value of the record with a number."""
 
 
-TOPICS = (VEHICLES, VEHICLES_ENRICHED, VEHICLES_DLQ, WORKERS)
+TOPICS = (VEHICLES, VEHICLES_ENRICHED, VEHICLES_DLQ, FLAGS, POLICY, WORKERS)
 
 
 def load(keys: int = 2000, poison_every: int = 0, tombstone_every: int = 0, pad: int = 200) -> Load:
@@ -135,7 +135,10 @@ class Ground:
 
     def lag(self) -> int:
         """Records put in and not yet committed."""
-        committed = self.committed()
+        try:
+            committed = self.committed()
+        except KafkaError:  # a new cluster makes the topic of offsets at the first question
+            committed = {}
         return sum(end - committed.get(number, 0) for number, end in self.ends().items())
 
     def wait_for_no_lag(self, seconds: float, said: Callable[[], str] = lambda: "") -> float:

@@ -94,11 +94,11 @@ def _late_init() -> None:
     async def start_later(self: Any) -> None:
         """Not now."""
 
-    async def start_at_first_batch(self: Any, batch: Any) -> None:
+    async def start_at_first_batch(self: Any, *taken: Any) -> None:
         if not getattr(self, "started", False):
             self.started = True
             await start(self.outbox)
-        await work(self, batch)
+        await work(self, *taken)
 
     Outbox.start = start_later  # type: ignore[method-assign]  # broken on purpose
     Lane._work = start_at_first_batch  # type: ignore[method-assign]  # broken on purpose

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import pytest
 from faust.types import TP
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streams.transport.batch import Headers, RecordBatch
@@ -34,6 +34,7 @@ class Record:
 TOPIC = TP("dms.vehicles", 3)
 
 
+@settings(deadline=None)
 @given(st.lists(st.lists(st.integers(1, 5), min_size=1, max_size=5), min_size=1, max_size=6))
 def test_joined_runs_are_one_run(gaps: list[list[int]]) -> None:
     """Offsets rise, with gaps where compaction or markers of transactions left them."""

@@ -66,7 +66,7 @@ def test_a_midnight_that_is_no_boundary_makes_no_book() -> None:
 def test_the_day_the_clocks_change_is_one_day(day: date) -> None:
     clock = Clock(midnight(day))
     books = Books(REFERENCE, clock)
-    books.publish([measure(effective_from=day + timedelta(days=1), announced_at=day)], 0, 0)
+    books.publish(books.prepare([measure(effective_from=day + timedelta(days=1), announced_at=day)], 0, 0))
     clock.moment = midnight(day + timedelta(days=1)) - timedelta(seconds=1)
     books.look()
     assert books.number.regime == day
@@ -88,15 +88,15 @@ def test_a_policy_event_is_a_book_at_once_and_books_only_rise() -> None:
     seen: list[Book] = []
     books.on_change(seen.append)
     books.on_change(seen.append)
-    books.publish([measure()], 0, 4)
+    books.publish(books.prepare([measure()], 0, 4))
     assert (books.number.epoch, books.number.offset) == (0, 4)
     assert any(record.id == "DESK-1" for record in books.context().book.measures)
     assert len(seen) == 2
-    books.publish([], 0, 3)
-    books.publish([measure()], 0, 4)
+    books.publish(books.prepare([], 0, 3))
+    books.publish(books.prepare([measure()], 0, 4))
     assert books.number.offset == 4
     assert len(seen) == 2
-    books.publish([], 1, 0)
+    books.publish(books.prepare([], 1, 0))
     assert (books.number.epoch, books.number.offset) == (1, 0)
 
 
@@ -108,7 +108,7 @@ def test_a_clock_that_is_set_back_leaves_the_book() -> None:
     clock.moment -= timedelta(days=1)
     books.look()
     assert books.number == number
-    books.publish([measure()], 0, 0)
+    books.publish(books.prepare([measure()], 0, 0))
     assert books.number > number
     assert books.number.regime >= number.regime
 
@@ -117,16 +117,16 @@ def test_measures_that_cannot_make_a_book_leave_the_last_good_one() -> None:
     books = Books(REFERENCE, Clock(midnight(date(2026, 10, 1))))
     number = books.number
     with pytest.raises(ReferenceError, match="NO-SUCH"):
-        books.publish([measure(replaces=("NO-SUCH",))], 0, 0)
+        books.publish(books.prepare([measure(replaces=("NO-SUCH",))], 0, 0))
     assert books.number == number
-    books.publish([measure()], 0, 0)
+    books.publish(books.prepare([measure()], 0, 0))
     assert books.number.offset == 0
 
 
 def test_a_measure_of_the_future_comes_into_force_on_its_day() -> None:
     clock = Clock(midnight(date(2026, 10, 1)))
     books = Books(REFERENCE, clock)
-    books.publish([measure(effective_from="2026-10-20", announced_at="2026-09-30")], 0, 0)
+    books.publish(books.prepare([measure(effective_from="2026-10-20", announced_at="2026-09-30")], 0, 0))
     clock.moment = midnight(date(2026, 10, 20))
     books.look()
     assert books.number.regime == date(2026, 10, 20)
@@ -136,7 +136,7 @@ def test_under_as_of_a_measure_is_unknown_until_it_was_published() -> None:
     announced = measure(recorded_at="2025-10-09", announced_at="2025-10-09", effective_from="2025-12-01")
     clock = Clock(midnight(date(2025, 10, 8)))
     books = Books(REFERENCE, clock, as_known_then=True)
-    books.publish([announced], 0, 0)
+    books.publish(books.prepare([announced], 0, 0))
 
     def known() -> set[str]:
         view = books.context().book.view()
@@ -170,7 +170,7 @@ def test_a_new_book_keeps_what_no_book_changes() -> None:
     before = books.context()
     before.lasting("test").keep("a", 1)
     before.memo("test").keep("a", 1)
-    books.publish([measure()], 0, 0)
+    books.publish(books.prepare([measure()], 0, 0))
     after = books.context()
     assert after is not before
     assert (after.lasting("test").get("a"), after.memo("test").get("a")) == (1, None)
@@ -196,3 +196,18 @@ def test_the_clock_is_not_asked_for_every_batch(monkeypatch: pytest.MonkeyPatch)
     books.context()
     books.context()
     assert asked == 1
+
+
+def test_a_book_prepared_before_midnight_and_published_after_it_is_that_of_the_new_day() -> None:
+    day = boundary(date(2026, 1, 1))
+    clock = Clock(midnight(day) - timedelta(seconds=1))
+    books = Books(REFERENCE, clock)
+    prepared = books.prepare([measure()], 0, 0)
+    clock.moment += timedelta(seconds=1)
+    books.look()
+    books.publish(prepared)
+    assert books.number == (TRADE.revision, 0, 0, day)
+    clock.moment = midnight(boundary(day))
+    books.look()
+    assert books.number.regime == boundary(day)
+    assert books.number.offset == 0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streams.transport.dlq_limit import WINDOW, DlqLimit
@@ -11,6 +11,7 @@ ALL = 100.0
 NEVER = 10**9
 
 
+@settings(deadline=None)
 @given(st.lists(st.booleans(), max_size=60), st.integers(1, 8))
 def test_it_trips_at_the_first_run_of_the_limit_and_never_before(rejected: list[bool], limit: int) -> None:
     dlq = DlqLimit(limit, ALL)
@@ -26,6 +27,7 @@ def test_it_trips_at_the_first_run_of_the_limit_and_never_before(rejected: list[
     assert tripped == expected
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(0, 3), min_size=1, max_size=40), st.integers(1, 6))
 def test_counting_accepted_records_together_is_the_same(between: list[int], limit: int) -> None:
     """A lane counts the good records since the last bad one at once, also where there were none."""
@@ -37,6 +39,7 @@ def test_counting_accepted_records_together_is_the_same(between: list[int], limi
         assert (one_by_one.rejected() is None) == (together.rejected() is None)
 
 
+@settings(deadline=None)
 @given(st.floats(1, 99), st.integers(1, 20))
 def test_the_share_counts_over_a_full_window(percent: float, every: int) -> None:
     dlq = DlqLimit(NEVER, percent)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import pytest
 from aiokafka.partitioner import murmur2 as aiokafka_murmur2
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from kafka.partitioner.default import murmur2 as kafka_python_murmur2
 
 from streams.transport.partitioning import count_elsewhere, murmur2, partition_of
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=200))
 @example(b"")
 @example(b"\xff" * 17)
@@ -34,6 +35,7 @@ def test_murmur2_is_the_java_clients(key: bytes, expected: int) -> None:
     assert murmur2(key) == expected & 0xFFFFFFFF
 
 
+@settings(deadline=None)
 @given(st.lists(st.binary(max_size=40), max_size=80), st.integers(1, 64), st.integers(0, 63))
 def test_keys_elsewhere_are_counted_as_one_by_one(keys: list[bytes], partitions: int, partition: int) -> None:
     expected = sum(partition_of(key, partitions) != partition for key in keys)

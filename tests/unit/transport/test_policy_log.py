@@ -193,7 +193,7 @@ def follow(entries: list[Entry], stops: set[int]) -> tuple[Books, PolicyLog]:
     for offset, entry in enumerate(entries):
         log.apply(offset, *entry)
         if offset in stops or offset == len(entries) - 1:
-            books.publish(log.overrides, log.epoch, log.offset)
+            books.publish(books.prepare(log.overrides, log.epoch, log.offset))
     assert numbers == sorted(set(numbers)), "a book never comes twice and never falls"
     return books, log
 
