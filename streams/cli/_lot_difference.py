@@ -155,7 +155,7 @@ def _duty(kind: Kind, document: Mapping[str, Any], view: str) -> list[int] | Non
 
 def _is_owed(kind: Kind, document: Mapping[str, Any], view: str) -> bool:
     """Used goods have no replacement; everything else has a duty, known or not."""
-    return kind == "part" or document["tariff"]["importer_duty"][view] is not None
+    return view == "landed" or kind == "part" or document.get("stock_class") not in ("used", "cpo")
 
 
 def _reach(

@@ -62,9 +62,9 @@ def show(lot: LotDifference, console: Console) -> None:
         f"{lot.total['part'].units:,} part records change"
     )
     for kind, names in DIMENSIONS.items():
-        if not lot.total[kind].changed:
-            continue
         total, landed = lot.total[kind], lot.landed[kind]
+        if not (total.unknown or any(total.difference) or any(landed.difference)):
+            continue
         what = "vehicles" if kind == "vehicle" else "parts on hand"
         console.print(
             f"\n[bold]{what}[/]: importer's duty if replaced {_signed(total.difference[1])} "

@@ -7,6 +7,7 @@ import time
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from datetime import date
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from streams.clock import Clock
@@ -24,6 +25,14 @@ LOOK_EVERY_SECONDS = 0.25
 """How often the clock is asked whether a day has passed."""
 
 Listener = Callable[[Book], None]
+
+
+class Prepared(NamedTuple):
+    """A book made ahead of the moment it is put in force; made on `today`, from `overrides`."""
+
+    overrides: tuple[MeasureRecord, ...]
+    today: date
+    book: Book
 
 
 def book_on(
@@ -54,7 +63,7 @@ def book_on(
 class Books:
     """Keeps the context of the book in force; a policy event or a date boundary that passes makes a new one.
 
-    Belongs to one event loop. Books only rise: a clock that is set back leaves the book where it is.
+    Belongs to one event loop, all but `prepare`. Books only rise: a clock that is set back leaves the book where it is.
     """
 
     def __init__(
@@ -104,26 +113,30 @@ class Books:
         if today > self._today:
             self._today = today
             if self._next is not None and today >= self._next:
-                self._replace()
+                self._replace(self._book())
 
-    def publish(self, overrides: Sequence[MeasureRecord], epoch: int, offset: int) -> None:
-        """Take in what `trade.policy` holds up to `offset`, its last record that counts: one event, one book.
+    def prepare(self, overrides: Sequence[MeasureRecord], epoch: int, offset: int) -> Prepared:
+        """The book that `publish` would put in force, compiled; touches nothing, so another thread may do it.
 
         Raises:
-            ReferenceError: the overrides can't make a book; the last good one stays.
+            ReferenceError: the overrides can't make a book.
         """
-        if (epoch, offset) <= (self._epoch, self._offset):
-            return
-        before = self._overrides, self._epoch, self._offset
-        self._overrides, self._epoch, self._offset = tuple(overrides), epoch, offset
-        try:
-            self._replace()
-        except Exception:
-            self._overrides, self._epoch, self._offset = before
-            raise
+        today = self._today
+        book = book_on(
+            self.reference.trade, today, overrides, epoch=epoch, offset=offset, as_known_then=self._as_known_then
+        )
+        book.view()
+        return Prepared(tuple(overrides), today, book)
 
-    def _replace(self) -> None:
-        book = self._book()
+    def publish(self, prepared: Prepared) -> None:
+        """Put in force what `trade.policy` holds: one event, one book. One that is not above the last is ignored."""
+        number = prepared.book.number
+        if (number.epoch, number.offset) <= (self._epoch, self._offset):
+            return
+        self._overrides, self._epoch, self._offset = prepared.overrides, number.epoch, number.offset
+        self._replace(prepared.book if prepared.today == self._today else self._book())
+
+    def _replace(self, book: Book) -> None:
         self._next = self._boundary_after(book)
         if book.number <= self.number:
             return

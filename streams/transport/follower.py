@@ -20,7 +20,7 @@ from streams.settings import Settings
 from streams.topics import POLICY
 from streams.transport.books import Books
 from streams.transport.heartbeat import read_standings
-from streams.transport.policy_log import EPOCH_KEY, PolicyLog
+from streams.transport.policy_log import EPOCH_KEY, PolicyLog, Refused
 from streams.transport.preflight import TopicsNotReadyError
 from streams.transport.reading import STALLED_SECONDS
 
@@ -79,6 +79,7 @@ class PolicyFollower:
         self._tp = TopicPartition(self._topic, 0)
         self._log = PolicyLog(books.reference.trade)
         self._standing: PolicyStanding | None = None
+        self._refused: tuple[Refused, ...] = ()
         self._expected = 0
         self._consumer: AIOKafkaConsumer | None = None
         self._task: asyncio.Task[None] | None = None
@@ -92,11 +93,10 @@ class PolicyFollower:
         """What a heartbeat says of it: standing, number of refused records, and the latest of them."""
         if self._standing is None:
             return {}
-        refused = self._log.refused
         return {
             "policy": asdict(self._standing),
-            "rejected_measures": len(refused),
-            "rejected": [one._asdict() for one in refused[-SHOWN_REFUSED:]],
+            "rejected_measures": len(self._refused),
+            "rejected": [one._asdict() for one in self._refused[-SHOWN_REFUSED:]],
         }
 
     async def start(self) -> None:
@@ -146,7 +146,7 @@ class PolicyFollower:
         while position < max(end, consumer.last_stable_offset(self._tp) or 0):
             for record in (await consumer.getmany(self._tp, timeout_ms=POLL_MS)).get(self._tp, ()):
                 whole = whole or record.key == EPOCH_KEY
-                self._take(record.offset, record.key, record.value)
+                await self._take(record.offset, record.key, record.value)
             now = await consumer.position(self._tp)
             if now != position:
                 moved, position = loop.time(), now
@@ -159,7 +159,7 @@ class PolicyFollower:
                 f"{self._topic}: {problem}. Measures would silently be missing: restore them with "
                 "`lotrisk policy import FILE`, which begins a new epoch (an empty file drops them all)"
             )
-        self._settle(standing)
+        await self._settle(standing)
         log.info("policy read to offset %d: book %s", position, self._books.number)
 
     async def _follow(self, consumer: AIOKafkaConsumer, topic_id: str) -> None:
@@ -167,27 +167,33 @@ class PolicyFollower:
             while True:
                 found = await consumer.getmany(self._tp, timeout_ms=POLL_MS)
                 for record in found.get(self._tp, ()):
-                    self._take(record.offset, record.key, record.value)
+                    await self._take(record.offset, record.key, record.value)
                 position = await consumer.position(self._tp)
                 standing = PolicyStanding(topic_id, self._log.epoch, position)
                 if standing != self._standing and position >= (consumer.last_stable_offset(self._tp) or 0):
-                    self._settle(standing)
+                    await self._settle(standing)
                 self._books.look()
         except Exception as error:
             self._fatal(error)
 
-    def _take(self, offset: int, key: bytes | None, value: bytes | None) -> None:
+    async def _take(self, offset: int, key: bytes | None, value: bytes | None) -> None:
         if offset < self._expected:
             raise PolicyTopicError(f"{self._topic}: offset {offset} came after {self._expected - 1}; was it made anew?")
         self._expected = offset + 1
-        refused = self._log.apply(offset, key, value)
+        # In a thread: compiling what a record fits into takes some 0.1 s, and the lanes go on meanwhile.
+        refused = await asyncio.to_thread(self._log.apply, offset, key, value)
         if refused is not None:
             log.error("%s: offset %d: %s: not taken: %s", self._topic, *refused)
 
-    def _settle(self, standing: PolicyStanding) -> None:
-        self._standing = standing
-        self._metrics.policy_refused(len(self._log.refused))
-        self._books.publish(self._log.overrides, self._log.epoch, self._log.offset)
+    async def _settle(self, standing: PolicyStanding) -> None:
+        known = self._log
+        number = self._books.number
+        if (known.epoch, known.offset) > (number.epoch, number.offset):
+            self._books.publish(
+                await asyncio.to_thread(self._books.prepare, known.overrides, known.epoch, known.offset)
+            )
+        self._standing, self._refused = standing, known.refused
+        self._metrics.policy_refused(len(self._refused))
         for listener in self._listeners:
             listener()
 

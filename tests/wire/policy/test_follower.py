@@ -3,26 +3,29 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from datetime import date
+from datetime import date, datetime
 
 import pytest
-from kafka import KafkaProducer
+from kafka import KafkaProducer, TopicPartition
+from kafka.errors import TopicAlreadyExistsError
 
 from streams.policy.book import BookNumber
 from streams.reference.trade import load_trade
 from streams.settings import Settings
-from streams.topics import POLICY, WORKERS
+from streams.topics import CATALOGUE, POLICY, WORKERS
+from streams.transport.books import US_EASTERN, book_on
 from streams.transport.policy_log import encode, encode_epoch
 from tests.rehearsal.fleet import WorkerProcess
 from tests.wire.kafka_io import Raw, admin, create_topics, produce, read_all, wait_until
 from tests.wire.policy.desk import measure, start_worker
 
 TRADE = load_trade()
-Start = Callable[[], WorkerProcess]
+Start = Callable[..., WorkerProcess]
 
 
 @pytest.fixture
@@ -30,8 +33,8 @@ def start(settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Itera
     """Starts `lotrisk worker`s; what still runs at the end is killed."""
     workers: list[WorkerProcess] = []
 
-    def begin() -> WorkerProcess:
-        workers.append(start_worker(settings, tmp_path_factory.mktemp("worker") / "worker.log"))
+    def begin(**more: str) -> WorkerProcess:
+        workers.append(start_worker(settings, tmp_path_factory.mktemp("worker") / "worker.log", **more))
         return workers[-1]
 
     yield begin
@@ -138,8 +141,6 @@ def test_a_recreated_topic_is_refused_until_an_import_begins_a_new_epoch(setting
 
 
 def _created(settings: Settings) -> bool:
-    from kafka.errors import TopicAlreadyExistsError
-
     try:
         create_topics(settings, [POLICY])
     except TopicAlreadyExistsError:
@@ -148,16 +149,10 @@ def _created(settings: Settings) -> bool:
 
 
 def _regime() -> date:
-    from datetime import datetime
-
-    from streams.transport.books import US_EASTERN, book_on
-
     return book_on(TRADE, datetime.now(US_EASTERN).date(), [measure("DESK-1")]).number.regime
 
 
 def test_a_log_whose_first_records_are_gone_is_refused(settings: Settings, start: Start) -> None:
-    from kafka import TopicPartition
-
     create_topics(settings)
     put(settings, *(encode(measure(f"DESK-{number}")) for number in range(3)))
     with closing(admin(settings)) as client:
@@ -168,9 +163,25 @@ def test_a_log_whose_first_records_are_gone_is_refused(settings: Settings, start
 
 
 def test_a_worker_without_the_topic_says_so(settings: Settings, start: Start) -> None:
-    from streams.topics import CATALOGUE
-
     create_topics(settings, [topic for topic in CATALOGUE if topic is not POLICY])
     refused = start()
     assert refused.process.wait(60) == 1
     assert f"{POLICY.full_name(settings.topic_prefix)} does not exist" in refused.said()
+
+
+def test_midnight_in_new_york_is_a_book_and_so_is_what_becomes_known(settings: Settings, start: Start) -> None:
+    """A clock of a day in 6 s, from 2025-10-08 on: the book moves by itself, through each boundary and no other day."""
+    create_topics(settings)
+    later = measure("DESK-1", recorded_at="2025-10-12", announced_at="2025-10-12", effective_from="2025-10-15")
+    put(settings, encode(later))
+    worker = ready(start(LOTRISK_AS_OF="2025-10-08T12:00Z@4h/s"))
+    last = date(2025, 10, 15)
+    wait_until(lambda: f".{last} replaces " in worker.said(), 60, what=worker.said)
+
+    first = book_on(TRADE, date(2025, 10, 8), [later], as_known_then=True)
+    wanted = [day for day in sorted({*first.boundaries, *first.recorded}) if date(2025, 10, 8) < day <= last]
+    # The first book is made before the policy is read; the policy's own event may come on either side of a midnight.
+    regimes = [date.fromisoformat(text) for text in re.findall(r"book 1\.0\.0\.(\S+) replaces", worker.said())]
+    assert [day for day in regimes if day <= last][-len(wanted) + 1 :] == wanted[1:]
+    wait_until(lambda: book(reported(settings)).regime >= last, 15, what=lambda: str(reported(settings)))
+    assert {date(2025, 10, 12), last} <= set(wanted)
