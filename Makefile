@@ -78,8 +78,8 @@ test-deploy: install ## What needs Debian packages or a container engine; names 
 	$(PY) -m pytest $(or $(ARGS),tests/deploy)
 
 .PHONY: soak
-soak: install ## Long chaos; SOAK_SECONDS sets how long (default 600)
-	$(PY) -m pytest -m soak $(or $(ARGS),tests/soak)
+soak: install ## Long chaos; LOTRISK_SOAK_ROUNDS (5) and LOTRISK_SOAK_RECORDS (1000000) set how long
+	$(PY) -m pytest -m soak -rP $(or $(ARGS),tests/soak)
 
 .PHONY: bench
 bench: install $(BENCH)/.installed ## Throughput and latency against peers; ONLY=name runs a part
