@@ -13,7 +13,7 @@ import pytest
 from schemas.enriched import OWNED_FIELDS_VEHICLE
 from streams.settings import Settings
 from streams.state.codec.checkpoint import Checkpoint
-from streams.state.errors import StateError
+from streams.state.errors import StateError, StateLockedError
 from streams.state.partition import Place, RocksState
 from streams.state.restore import RestoreProgress
 from streams.state.store import StateStore
@@ -143,6 +143,22 @@ def test_a_state_stays_open_across_a_rebalance_and_reads_only_what_another_owner
     assert not given_away.is_open
     with closing(Worker(settings)) as other:
         other.restore(1)
+
+
+def test_a_directory_in_use_is_waited_for_a_while_and_then_refused(settings: Settings, worker: Worker) -> None:
+    """Another worker on this machine gives it up when its own rebalance is complete."""
+    put(settings, CARS, transactional_id="a")
+    with closing(Worker(settings)) as other:
+        other.restore(0)
+        with pytest.raises(StateLockedError, match="LOTRISK_STATE_DIR of its own"):
+            worker.restore(0)
+
+        async def given_up_meanwhile() -> None:
+            asyncio.get_running_loop().call_later(0.1, other.close)
+            await worker.store.restore([worker.state(0)])
+
+        asyncio.run(given_up_meanwhile())
+    assert worker.lot() == lot_of(CARS)
 
 
 def test_a_restart_with_nothing_new_reads_nothing(settings: Settings, worker: Worker) -> None:
