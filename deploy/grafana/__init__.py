@@ -1,0 +1,1 @@
+"""Grafana's dashboards for lotrisk, as code: `panels` says what is shown, `generate` writes the JSON."""

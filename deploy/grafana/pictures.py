@@ -1,0 +1,96 @@
+"""Pictures of the dashboards from what their queries gave in the last `make test-deploy`, drawn without Grafana.
+
+Needs matplotlib, of the environment of `make bench`; `make pictures` runs it.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+
+mpl.use("Agg")
+
+from matplotlib import pyplot as plt
+from matplotlib.axes import Axes
+from matplotlib.ticker import FuncFormatter
+
+ROOT = Path(__file__).resolve().parents[2]
+DATA = ROOT / "build" / "deploy" / "dashboards.json"
+COLUMNS = 24
+MOST_SERIES = 8
+UNIT = {"cps": "{:g}/s", "s": "{:g} s", "percentunit": "{:.0%}", "d": "{:g} d"}
+
+
+def _value(unit: str, value: float) -> str:
+    if unit == "bytes":
+        return f"{value / 1024:.0f} KiB"
+    if unit == "bool_yes_no":
+        return "yes" if value else "no"
+    return UNIT.get(unit, "{:g}").format(round(value, 3))
+
+
+def _draw(panel: dict[str, Any], axes: Axes) -> None:
+    axes.set_title(panel["title"], fontsize=9, loc="left", color="#ddd")
+    axes.set_facecolor("#181b1f")
+    series = [one for one in panel["series"] if one[1]]
+    if panel["kind"] != "timeseries":
+        axes.axis("off")
+        if panel["kind"] == "stat":
+            axes.text(0.5, 0.45, _value(panel["unit"], series[0][1][-1][1]), fontsize=22, ha="center", color="#73bf69")
+        else:
+            legends = sorted({legend for legend, _ in series})
+            axes.text(
+                0.02, 0.9, "\n".join(legends[:MOST_SERIES]), fontsize=8, va="top", color="#ddd", family="monospace"
+            )
+        return
+    for legend, points in series[:MOST_SERIES]:
+        axes.plot([at for at, _ in points], [value for _, value in points], linewidth=0.9, label=legend)
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: _value(panel["unit"], value)))
+    axes.set_ylim(bottom=0)
+    axes.tick_params(labelsize=6, colors="#999")
+    axes.grid(color="#333", linewidth=0.4)
+    axes.legend(fontsize=5, loc="upper right", framealpha=0.3, labelcolor="#ddd", facecolor="#181b1f")
+
+
+def draw(board: dict[str, Any], path: Path) -> None:
+    """One dashboard as one picture, its panels where Grafana places them."""
+    lines: list[list[dict[str, Any]]] = []
+    for row in board["rows"]:
+        room = 0
+        for panel in row["panels"]:
+            if room < panel["width"]:
+                lines.append([])
+                room = COLUMNS
+            lines[-1].append(panel)
+            room -= panel["width"]
+    figure = plt.figure(figsize=(15, 2.4 * len(lines) + 0.6), facecolor="#111217", layout="constrained")
+    figure.suptitle(f"{board['title']} (seconds since the failures began)", fontsize=12, color="#eee")
+    grid = figure.add_gridspec(len(lines), COLUMNS)
+    for y, line in enumerate(lines):
+        x = 0
+        for panel in line:
+            _draw(panel, figure.add_subplot(grid[y, x : x + panel["width"]]))
+            x += panel["width"]
+    figure.savefig(path, dpi=80)
+    plt.close(figure)
+
+
+def main() -> int:
+    """Draw all of them into docs/images/."""
+    if not DATA.exists():
+        print(f"{DATA.relative_to(ROOT)} is not there: run `make test-deploy` first", file=sys.stderr)  # noqa: T201
+        return 1
+    for board in json.loads(DATA.read_text("utf-8")):
+        path = ROOT / "docs" / "images" / f"{board['uid']}.png"
+        path.parent.mkdir(exist_ok=True)
+        draw(board, path)
+        print(path.relative_to(ROOT))  # noqa: T201 - a command's output
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
