@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from streams.reference.trade import load_trade
 from streams.settings import Settings
 from streams.topics import PARTS, POLICY, VEHICLES, VEHICLES_ENRICHED
 from tests.rehearsal.fleet import ROOT, WorkerProcess
@@ -20,6 +21,7 @@ VINS = ("1HGCM82633A004352", "KNDC4DLC8R5123456", "JTDAFAAF6T3905728", "WBA8E1C5
 """Built in the United States, Korea, Japan, Germany and Japan; the second and the last are electric."""
 PART = {"dealer_id": "d1", "part_number": "04465-33471", "description": "PAD KIT, DISC BRAKE", "qty_on_hand": 4,
         "country_of_origin": "JP", "hts": "8708.30.5030", "cost_usd": "40.00"}  # fmt: skip
+REVISION = load_trade().revision
 Command = Callable[..., "subprocess.CompletedProcess[str]"]
 
 JAPAN = """
@@ -79,16 +81,15 @@ def test_publish_shows_what_changes_then_waits_for_every_worker(
     file = tmp_path / "japan.toml"
     file.write_text(JAPAN, "utf-8")
     done = lotrisk("policy", "publish", str(file), "--yes")
-    print(done.stdout)
     assert "of 5 vehicles" in done.stdout
     assert "+$" in done.stdout
-    assert "book 1.0.0." in done.stdout
+    assert f"book {REVISION}.0.0." in done.stdout
     assert worker.counted("lotrisk_policy_rejected_measures") == 0
     assert "nothing to publish" in lotrisk("policy", "publish", str(file), "--yes").stdout
 
     withdrawn = lotrisk("policy", "withdraw", "DESK-JP", "--yes")
     assert "-$" in withdrawn.stdout
-    assert "book 1.0.2." in withdrawn.stdout
+    assert f"book {REVISION}.0.2." in withdrawn.stdout
     assert "is withdrawn since" in lotrisk("policy", "withdraw", "DESK-JP", "--yes", code=1).stderr
     assert "near: " in lotrisk("policy", "withdraw", "DESK-JPN", "--yes", code=1).stderr
 
@@ -103,7 +104,6 @@ def test_whatif_publishes_nothing_and_adds_up(
         done = lotrisk(
             "whatif", str(ROOT / f"docs/examples/whatif/{name}.toml"), "--json", str(out), "--csv", str(table)
         )
-        print(done.stdout)
         found = json.loads(out.read_bytes())
         vehicles = found["vehicles"]
         for dimension in ("make", "origin", "dealer", "powertrain"):
@@ -138,7 +138,7 @@ def test_export_restores_and_an_import_begins_a_new_epoch(
     lotrisk("policy", "withdraw", "DESK-JP", "--yes", "--no-preview")
     restored = lotrisk("policy", "import", str(saved), "--yes")
     assert "epoch 1 replaces epoch 0: 1 versions instead of 2" in restored.stdout
-    assert "book 1.1." in restored.stdout
+    assert f"book {REVISION}.1." in restored.stdout
     again = json.loads(lotrisk("policy", "export").stdout)
     assert again == json.loads(saved.read_bytes()) | {"epoch": 1}
     assert len(read_all(settings, POLICY)) == 4

@@ -181,7 +181,9 @@ def test_midnight_in_new_york_is_a_book_and_so_is_what_becomes_known(settings: S
     first = book_on(TRADE, date(2025, 10, 8), [later], as_known_then=True)
     wanted = [day for day in sorted({*first.boundaries, *first.recorded}) if date(2025, 10, 8) < day <= last]
     # The first book is made before the policy is read; the policy's own event may come on either side of a midnight.
-    regimes = [date.fromisoformat(text) for text in re.findall(r"book 1\.0\.0\.(\S+) replaces", worker.said())]
+    regimes = [
+        date.fromisoformat(text) for text in re.findall(rf"book {TRADE.revision}\.0\.0\.(\S+) replaces", worker.said())
+    ]
     assert [day for day in regimes if day <= last][-len(wanted) + 1 :] == wanted[1:]
     wait_until(lambda: book(reported(settings)).regime >= last, 15, what=lambda: str(reported(settings)))
     assert {date(2025, 10, 12), last} <= set(wanted)
