@@ -27,14 +27,18 @@ AFTER = "2026-11-20T00:00Z@1s/s"
 
 @dataclass(frozen=True)
 class Failure:
-    """What happens, in words; how to make it happen, go on with it, and end it; the alerts that must come."""
+    """What happens, in words; how to make it happen, go on with it, and end it; the alerts that must come.
+
+    `aftermath` are alerts that come when it has ended, until `settle` returns.
+    """
 
     what: str
     alerts: tuple[str, ...]
     begin: Callable[[Stage], None]
     heal: Callable[[Stage], None]
     again: Callable[[Stage], None] = lambda _: None
-    needs_calm: bool = True
+    aftermath: tuple[str, ...] = ()
+    settle: Callable[[Stage], None] = lambda _: None
 
 
 def _all(number: signal.Signals) -> Callable[[Stage], None]:
@@ -112,17 +116,12 @@ FAILURES = (
         lambda stage: stage.a.send(signal.SIGCONT),
     ),
     Failure(
-        "all workers are frozen while records come in",
+        "all workers are frozen while records come in; then the backlog comes out late",
         ("LotriskNoWorkers", "LotriskLagGrowing"),
         _all(signal.SIGSTOP),
         _all(signal.SIGCONT),
-    ),
-    Failure(
-        "the backlog of that time comes out late",
-        ("LotriskLatencyBurnFast", "LotriskLatencyBurnSlow"),
-        lambda _: None,
-        _wait_for_no_lag,
-        needs_calm=False,
+        aftermath=("LotriskLatencyBurnFast", "LotriskLatencyBurnSlow"),
+        settle=_wait_for_no_lag,
     ),
     Failure(
         "one record in five is not JSON",

@@ -53,6 +53,7 @@ class Tried:
     began: float = 0.0
     ended: float = 0.0
     false_alarms: tuple[str, ...] = ()
+    problems: list[str] = field(default_factory=list)
 
     def report(self) -> str:
         """The table."""
@@ -70,28 +71,42 @@ class Tried:
 def make_happen(tried: Tried, failure: Failure) -> list[tuple[Row, float]]:
     """One failure from its begin to its end; the rows whose alerts are still to resolve, and since when."""
     stage, webhook = tried.stage, tried.stage.webhook
-    for alert in failure.alerts:
-        wait_until(lambda alert=alert: webhook.quiet_since(alert) is not None, RESOLVE_SECONDS,
-                   what=lambda alert=alert: f"{alert} is quiet before {failure.what}\n{stage.said()}")  # fmt: skip
-    if failure.needs_calm:
-        wait_until(stage.is_calm, CALM_SECONDS, what=lambda: f"all is well before {failure.what}\n{stage.said()}")
+    names = (*failure.alerts, *failure.aftermath)
+    for name in names:
+        tried.rows[name] = Row(name, failure.what)
+
+    def noisy() -> list[str]:
+        return [name for name in names if webhook.quiet_since(name) is None]
+
+    wait_until(lambda: not noisy(), RESOLVE_SECONDS, what=lambda: f"{noisy()} still fire before it")
+    wait_until(stage.is_calm, CALM_SECONDS, what="all is well before it")
     began = time.monotonic()
     failure.begin(stage)
-    missing = set(failure.alerts)
-    rows = {alert: tried.rows.setdefault(alert, Row(alert)) for alert in failure.alerts}
-    while missing and time.monotonic() - began < FIRE_SECONDS:
-        failure.again(stage)
-        for alert in sorted(missing):
-            if (fired := webhook.fired_since(alert, began)) is not None:
-                rows[alert].to_fire = fired - began
-                missing.discard(alert)
-        time.sleep(0.1)
-    for row in rows.values():
-        row.failure = failure.what
+    _wait_for_fire(tried, failure, failure.alerts, began)
     failure.heal(stage)
     healed = time.monotonic()
-    assert not missing, f"{failure.what}: {sorted(missing)} did not fire in {FIRE_SECONDS:g} s\n{stage.said()}"
-    return [(row, healed) for row in rows.values()]
+    waiting = [(tried.rows[name], healed) for name in failure.alerts]
+    if failure.aftermath:
+        failure.settle(stage)
+        settled = time.monotonic()
+        _wait_for_fire(tried, failure, failure.aftermath, healed)
+        waiting += [(tried.rows[name], settled) for name in failure.aftermath]
+    return waiting
+
+
+def _wait_for_fire(tried: Tried, failure: Failure, names: tuple[str, ...], since: float) -> None:
+    missing = set(names)
+    deadline = time.monotonic() + FIRE_SECONDS
+    while missing and time.monotonic() < deadline:
+        failure.again(tried.stage)
+        for name in sorted(missing):
+            fired = tried.stage.webhook.fired_since(name, since)
+            if fired is not None:
+                tried.rows[name].to_fire = fired - since
+                missing.discard(name)
+        time.sleep(0.1)
+    if missing:
+        tried.problems.append(f"{failure.what}: {sorted(missing)} did not fire in {FIRE_SECONDS:g} s")
 
 
 def resolve(tried: Tried, open_rows: list[tuple[Row, float]]) -> list[tuple[Row, float]]:
@@ -122,15 +137,24 @@ def tried(tmp_path_factory: pytest.TempPathFactory, prometheus: str, alertmanage
         waiting: list[tuple[Row, float]] = []
         for failure in FAILURES:
             waiting = resolve(result, waiting)
-            waiting += make_happen(result, failure)
+            try:
+                waiting += make_happen(result, failure)
+            except TimeoutError as error:
+                result.problems.append(f"{failure.what}: {error}")
+                failure.heal(stage)
 
         def over() -> bool:
             nonlocal waiting
             waiting = resolve(result, waiting)
             return not waiting
 
-        wait_until(over, RESOLVE_SECONDS, what=lambda: f"{[row.alert for row, _ in waiting]}\n{stage.said()}")
+        try:
+            wait_until(over, RESOLVE_SECONDS)
+        except TimeoutError:
+            result.problems.append(f"did not resolve: {[row.alert for row, _ in waiting]}")
         result.ended = time.time()
         REPORT.parent.mkdir(parents=True, exist_ok=True)
         REPORT.write_text(result.report(), "utf-8")
+        if result.problems:
+            print("\n".join([*result.problems, stage.said()]))
         yield result

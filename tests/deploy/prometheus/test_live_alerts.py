@@ -15,7 +15,7 @@ ALERTS = {alert.name: alert for alert in rules.alerts(rules.Pace())}
 
 
 def test_every_rule_has_a_failure_that_makes_it_fire() -> None:
-    assert sorted(alert for failure in FAILURES for alert in failure.alerts) == sorted(ALERTS)
+    assert sorted(alert for failure in FAILURES for alert in (*failure.alerts, *failure.aftermath)) == sorted(ALERTS)
 
 
 @pytest.mark.parametrize("name", ALERTS)
@@ -36,6 +36,10 @@ def test_its_message_is_complete(name: str, tried: Tried) -> None:
         assert "error expanding" not in text
         assert "<no value>" not in text
         assert "  " not in text, "a label that the alert doesn't carry leaves a gap"
+
+
+def test_the_run_went_as_planned(tried: Tried) -> None:
+    assert tried.problems == []
 
 
 def test_without_a_failure_nothing_fires(tried: Tried) -> None:
