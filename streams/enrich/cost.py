@@ -11,7 +11,7 @@ from typing import Final
 
 import orjson
 
-from schemas.fields import Confidence, PartKind, StockClass
+from schemas.fields import Confidence, PartKind
 from schemas.part import Part
 from schemas.vehicle import Vehicle
 from streams.enrich.context import Context
@@ -19,10 +19,8 @@ from streams.enrich.invoice import CostDate, Expected, Invoice, PassedOn, change
 from streams.enrich.tariff import Cents
 from streams.reference.dealer import GoodsKind, plain
 
-USED: Final = frozenset({StockClass.USED, StockClass.CPO})
-"""Stock whose cost is a trade or auction value."""
 _MOVED: Final = "new_counterpart_moved"
-_BOUGHT: Final = (0, 0, 0)
+_STILL: Final = (0, 0, 0)
 _PART_KINDS: Final[dict[PartKind | None, GoodsKind]] = {
     PartKind.OE: "oe",
     PartKind.AFTERMARKET: "aftermarket",
@@ -34,7 +32,7 @@ NOTHING: Final = Expected((0, 0, 0), None, None, "domestic", "L")
 
 
 def vehicle_cost_date(
-    record: Vehicle, make: str | None, origin: str | None, city: str | None, context: Context
+    record: Vehicle, make: str | None, origin: str | None, city: str | None, context: Context, *, used: bool
 ) -> tuple[CostDate | None, bool]:
     """As of when the vehicle's cost is; and whether its tariff code, if it has one, is understood.
 
@@ -42,29 +40,33 @@ def vehicle_cost_date(
     """
     dealer = context.reference.dealer
     known: CostDate | None = None
-    for row in dealer.cost_dates["vehicle"]:
-        if row.field == "updated_at":
-            if record.updated_at is None or record.days_in_stock is None:
-                continue
-            day = record.updated_at.date() - timedelta(record.days_in_stock)
-        else:
-            named: date | None = getattr(record, row.field)
-            if named is None:
-                continue
-            day = named
-        if row.less_transit:
-            way = _BOUGHT if record.stock_class in USED else days_in_transit(origin, city, context)
-            known = derived(day, way, row.field)
-        else:
-            known = CostDate(day, day, day, row.field, row.confidence)
-        break
+    for name, less_transit, confidence in dealer.vehicle_cost_dates:
+        day = _stocked(record) if name == "updated_at" else getattr(record, name)
+        if day is not None:
+            if not less_transit or used:
+                known = CostDate(day, day, day, name, confidence)
+            else:
+                known = derived(day, days_in_transit(origin, city, context), name)
+            break
     if record.maker_tariff_code is None:
         return (known, True)
     return coded_cost_date(make, record.maker_tariff_code, known, dealer)
 
 
+def _stocked(record: Vehicle) -> date | None:
+    if record.updated_at is None or record.days_in_stock is None:
+        return None
+    return record.updated_at.date() - timedelta(record.days_in_stock)
+
+
 def vehicle_change(
-    record: Vehicle, cost: CostDate | None, invoice: Invoice | None, value: Cents | None, context: Context
+    record: Vehicle,
+    cost: CostDate | None,
+    invoice: Invoice | None,
+    value: Cents | None,
+    context: Context,
+    *,
+    used: bool,
 ) -> Expected:
     """How the invoice of the unit that replaces this one is likely to differ from this one's.
 
@@ -74,7 +76,7 @@ def vehicle_change(
     if cost is None or invoice is None:
         return Expected(None, None, cost, cost.basis if cost is not None else "none", "L")
     passed = invoice.passed_on(cost)
-    if record.stock_class in USED:
+    if used:
         return Expected(None, passed, cost, _MOVED if passed.already_in_cost == "no" else "used", "L")
     if record.cost_borne_by is not None and _borne_by_maker(record.cost_borne_by, context):
         return Expected((0, 0, 0), passed, cost, "borne_by_maker", cost.confidence)
@@ -83,13 +85,13 @@ def vehicle_change(
 
 def part_cost_date(part: Part, context: Context) -> CostDate | None:
     """As of when the part's cost is: its invoice, price tape or last receipt, else the day in stock less the way."""
-    for row in context.reference.dealer.cost_dates["part"]:
-        day: date | None = getattr(part, row.field)
+    for name, less_transit, confidence in context.reference.dealer.part_cost_dates:
+        day: date | None = getattr(part, name)
         if day is None:
             continue
-        if row.less_transit:
-            return derived(day, days_in_transit(part.country_of_origin, None, context), row.field)
-        return CostDate(day, day, day, row.field, row.confidence)
+        if less_transit:
+            return derived(day, days_in_transit(part.country_of_origin, None, context), name)
+        return CostDate(day, day, day, name, confidence)
     return None
 
 
@@ -117,10 +119,13 @@ def part_change(cost: CostDate | None, invoice: Invoice | None, value: Cents | N
 
 
 def _expected(passed: PassedOn, cost: CostDate, value: Cents | None) -> Expected:
-    confidence: Confidence = min((passed.confidence, cost.confidence), key="LMH".index)
-    if not passed.answered or (value is None and passed.rate != (0, 0, 0)):
-        return Expected(None, passed, cost, cost.basis, "L")
-    return Expected((0, 0, 0) if value is None else change(value, passed.rate), passed, cost, cost.basis, confidence)
+    _, _, _, basis, sure = cost
+    confidence: Confidence = "L" if sure == "L" or passed.confidence == "L" else "M"
+    if passed.rate == _STILL and passed.answered:
+        return Expected(_STILL, passed, cost, basis, confidence)
+    if not passed.answered or value is None:
+        return Expected(None, passed, cost, basis, "L")
+    return Expected(change(value, passed.rate), passed, cost, basis, confidence)
 
 
 def _borne_by_maker(words: str, context: Context) -> bool:

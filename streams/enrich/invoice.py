@@ -191,12 +191,15 @@ class Invoice:
         self._today = today
         self._through = through
         self._retroactive = retroactive
-        self._known: dict[tuple[int, int, int], PassedOn] = {}
+        self._known: dict[int | tuple[int, int, int], PassedOn] = {}
 
     def passed_on(self, cost: CostDate) -> PassedOn:
-        """The range over the likely cost dates."""
+        """The range over the likely cost dates. Between two boundaries all dates have one answer."""
         starts = self._starts
-        key = (bisect_right(starts, cost.first), bisect_right(starts, cost.central), bisect_right(starts, cost.last))
+        first, central, last, _, _ = cost
+        here = bisect_right(starts, first)
+        there = here if last is first else bisect_right(starts, last, here)
+        key = here if here == there else (here, bisect_right(starts, central), there)
         found = self._known.get(key)
         if found is None:
             found = self._known[key] = self._over(cost)

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
-from schemas.fields import StockClass
+from schemas.fields import Importer, StockClass
 from schemas.vehicle import Vehicle
 from streams.enrich.context import Context
-from streams.enrich.cost import USED, vehicle_change, vehicle_cost_date
-from streams.enrich.invoice import Expected, invoice
+from streams.enrich.cost import vehicle_change, vehicle_cost_date
+from streams.enrich.invoice import Expected, Invoice, invoice
 from streams.enrich.tariff import Cents, Schedule, Segment, ViewRates, cents, scaled, schedule, usd
 from streams.policy.facts import Claim, Facts
 from streams.reference.vehicles import CustomsValueShare
@@ -29,12 +29,16 @@ Shares = tuple[int, int, int]
 
 @dataclass(frozen=True, slots=True)
 class RatedAs:
-    """A profile with what the record says of its entry: its schedule and the facts that are missing for it."""
+    """A profile with what the record says of its entry: its schedule and the facts that are missing for it.
+
+    `invoices`: what of its changes reaches the invoice, by whether the dealer is the importer; filled as asked for.
+    """
 
     schedule: Schedule | None
     missing_facts: tuple[str, ...]
     warnings: tuple[str, ...]
     us_built: bool
+    invoices: dict[bool, Invoice] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +63,8 @@ def rate_vehicle(record: Vehicle, profile: VehicleProfile, context: Context) -> 
     today = context.book.day
     window = entry_dates(record, context)
     make, origin = profile.what.identity.make, profile.origin.country
-    cost, understood = vehicle_cost_date(record, make, origin, profile.facts.plant_city, context)
+    used = record.stock_class is StockClass.USED or record.stock_class is StockClass.CPO
+    cost, understood = vehicle_cost_date(record, make, origin, profile.facts.plant_city, context, used=used)
     first = window[0] if window else today
     if cost is not None and cost.first < first:
         first = cost.first
@@ -78,7 +83,7 @@ def rate_vehicle(record: Vehicle, profile: VehicleProfile, context: Context) -> 
         if window is not None:
             landed = _dated(known, *window, price, rated, profile, context)
             missing += landed[0].missing_facts if landed is not None else known.missing_facts(*window)
-        if record.stock_class not in USED:
+        if not used:
             replacement = _dated(known, today, today, price, rated, profile, context)
             missing += replacement[0].missing_facts if replacement is not None else known.missing_facts(today, today)
     shown = replacement or landed
@@ -87,11 +92,15 @@ def rate_vehicle(record: Vehicle, profile: VehicleProfile, context: Context) -> 
         missing.append("maker_tariff_code_meaning")
     moves = None
     if known is not None:
-        moves = invoice(known, "vehicle", make, origin, record.importer_of_record, context)
-    expected = vehicle_change(record, cost, moves, replacement[3] if replacement is not None else None, context)
-    if record.stock_class not in USED and (
-        cost is None or (expected.passed is not None and expected.passed.already_in_cost == "unknown")
-    ):
+        dealer_imports = record.importer_of_record is Importer.DEALER
+        moves = rated.invoices.get(dealer_imports)
+        if moves is None:
+            moves = invoice(known, "vehicle", make, origin, record.importer_of_record, context)
+            rated.invoices[dealer_imports] = moves
+    expected = vehicle_change(
+        record, cost, moves, replacement[3] if replacement is not None else None, context, used=used
+    )
+    if not used and (cost is None or (expected.passed is not None and expected.passed.already_in_cost == "unknown")):
         missing.append("cost_as_of")
     return VehicleTariff(value, landed, replacement, (*missing, *rated.missing_facts), rated.warnings, expected)
 

@@ -12,7 +12,7 @@ from datetime import date
 from decimal import Decimal
 from itertools import groupby, pairwise
 from types import MappingProxyType
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -100,9 +100,15 @@ class TransitRow(_Row):
         return self
 
 
-class CostDateRow(_Row):
-    """A date of the record that says as of when its cost is; rows in order of trust."""
+class CostDateField(NamedTuple):
+    """A date of the record that says as of when its cost is, whether less the way to the dealer, and how sure."""
 
+    name: str
+    less_transit: bool
+    confidence: Confidence
+
+
+class _CostDateRow(_Row):
     kind: Literal["vehicle", "part"]
     field: Literal[
         "invoice_date", "first_wholesale_date", "in_stock_date", "updated_at", "price_tape_date", "last_received"
@@ -161,7 +167,8 @@ class DealerReference:
     curves: Mapping[tuple[GoodsKind, Direction], tuple[Curve, ...]]
     codes: Mapping[tuple[str | None, str], TariffCode]
     transit: tuple[TransitRow, ...]
-    cost_dates: Mapping[str, tuple[CostDateRow, ...]]
+    vehicle_cost_dates: tuple[CostDateField, ...]
+    part_cost_dates: tuple[CostDateField, ...]
     bearers: Mapping[str, str]
     restrictions: Mapping[str, RestrictionReading]
     offsets: Mapping[str, MakerOffset]
@@ -204,15 +211,14 @@ def load_dealer() -> DealerReference:
     transit = read_csv(FOLDER / "transit.csv", TransitRow)
     if not transit or transit[-1].origin is not None or transit[-1].city is not None:
         raise ReferenceError("transit.csv: the last row must be for any origin and city: leave both empty")
-    dates = read_csv(FOLDER / "cost_dates.csv", CostDateRow)
+    dates = read_csv(FOLDER / "cost_dates.csv", _CostDateRow)
     codes = read_csv(FOLDER / "tariff_codes.csv", TariffCode)
     return DealerReference(
         curves=_curves(read_csv(FOLDER / "pass_through.csv", PassThroughRow)),
         codes=MappingProxyType({(row.make, row.code): row for row in codes}),
         transit=transit,
-        cost_dates=MappingProxyType(
-            {kind: tuple(row for row in dates if row.kind == kind) for kind in ("vehicle", "part")}
-        ),
+        vehicle_cost_dates=_cost_dates(dates, "vehicle"),
+        part_cost_dates=_cost_dates(dates, "part"),
         bearers=MappingProxyType({row.word: row.bearer for row in read_csv(FOLDER / "cost_bearers.csv", CostBearer)}),
         restrictions=MappingProxyType(
             {
@@ -224,6 +230,10 @@ def load_dealer() -> DealerReference:
             {row.id: row for row in read_toml(FOLDER / "maker_offsets.toml", "offset", MakerOffset)}
         ),
     )
+
+
+def _cost_dates(rows: Iterable[_CostDateRow], kind: str) -> tuple[CostDateField, ...]:
+    return tuple(CostDateField(row.field, row.less_transit, row.confidence) for row in rows if row.kind == kind)
 
 
 def _curves(rows: Iterable[PassThroughRow]) -> Mapping[tuple[GoodsKind, Direction], tuple[Curve, ...]]:
