@@ -101,9 +101,7 @@ def test_whatif_publishes_nothing_and_adds_up(
     before = len(read_all(settings, VEHICLES_ENRICHED))
     out, table = tmp_path / "out.json", tmp_path / "out.csv"
     for name in ("tariff-100", "eu-25", "dysprosium-ban"):
-        done = lotrisk(
-            "whatif", str(ROOT / f"docs/examples/whatif/{name}.toml"), "--json", str(out), "--csv", str(table)
-        )
+        lotrisk("whatif", str(ROOT / f"docs/examples/whatif/{name}.toml"), "--json", str(out), "--csv", str(table))
         found = json.loads(out.read_bytes())
         vehicles = found["vehicles"]
         for dimension in ("make", "origin", "dealer", "powertrain"):
