@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import matplotlib as mpl
+import matplotlib as mpl  # type: ignore[import-not-found]  # in the rivals' environment
 
 mpl.use("Agg")
 

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from kafka import KafkaAdminClient, TopicPartition
@@ -141,7 +141,7 @@ class Cluster:
                     raise
                 time.sleep(0.1)
 
-    def environment(self, **settings: str) -> dict[str, str]:
+    def environment(self, settings: Mapping[str, str] | None = None) -> dict[str, str]:
         """Environment of a process on this cluster, in the group of the contender that was started last."""
         return {
             **os.environ,
@@ -155,7 +155,7 @@ class Cluster:
             "LOTRISK_REBALANCE_TIMEOUT_SECONDS": "15",
             "LOTRISK_DRAIN_SECONDS": "5",
             "LOTRISK_LOG_LEVEL": "WARNING",
-            **settings,
+            **(settings or {}),
         }
 
     @contextlib.contextmanager
@@ -166,7 +166,7 @@ class Cluster:
         python: str | Path = sys.executable,
         from_end: bool = False,
         group: str = "",
-        **settings: str,
+        settings: Mapping[str, str] | None = None,
     ) -> Iterator[subprocess.Popen[bytes]]:
         """A contender running as a process in a group of its own; ended at the end.
 
@@ -177,7 +177,7 @@ class Cluster:
         if from_end:
             self._commit_ends()
         process = subprocess.Popen(
-            [python, "-m", module, *arguments], env=self.environment(**settings), cwd=ROOT,
+            [python, "-m", module, *arguments], env=self.environment(settings), cwd=ROOT,
             stdout=subprocess.DEVNULL, stderr=None if os.environ.get("BENCH_VERBOSE") else subprocess.DEVNULL,
         )  # fmt: skip
         try:

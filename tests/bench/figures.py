@@ -53,6 +53,10 @@ class Figures:
         self.write()
         return figure
 
+    def drop(self, name: str) -> None:
+        """Forget a figure that could not be measured this time."""
+        self._figures.pop(name, None)
+
     def write(self) -> None:
         """Write `build/bench.json` and, with every round, `build/bench/detail.json`."""
         self._detail.parent.mkdir(parents=True, exist_ok=True)

@@ -6,7 +6,7 @@ import contextlib
 import json
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from rich.console import Console
@@ -21,6 +21,10 @@ LATE_SECONDS = 8.0
 """How long after the last record the reader waits for what is still missing."""
 
 
+class NotKeptUp(RuntimeError):
+    """The rate was more than this machine does: there is no latency to speak of."""
+
+
 @dataclass(frozen=True, slots=True)
 class Latency:
     """Percentiles in milliseconds over `records` records."""
@@ -32,35 +36,42 @@ class Latency:
     records: int
 
 
-def measure(cluster: Cluster, module: str, *arguments: str, rate: float, seconds: float, payload: str,
-            **settings: str) -> Latency:  # fmt: skip
-    """Latency of a worker (`python -m module arguments`) under `rate` records a second for `seconds` after a warm-up.
+def measure(
+    cluster: Cluster, settings: Mapping[str, str], *, rate: float, seconds: float, payload: str = "light"
+) -> Latency:
+    """Latency of lotrisk with the light function under `rate` records a second for `seconds` after a warm-up.
 
     Raises:
-        RuntimeError: not every record came out, or a process failed.
+        NotKeptUp: not every record came out in time.
+        RuntimeError: a process failed.
     """
-    with cluster.contender(module, *arguments, from_end=True, **settings) as worker:
+    total = int(rate * (WARM_SECONDS + seconds))
+    with (
+        cluster.contender("tests.bench.lotrisk_worker", "light", from_end=True, settings=settings) as worker,
+        _process(cluster, "read", str(total)) as reader,
+    ):
         cluster.await_ready(worker)
-        total = int(rate * (WARM_SECONDS + seconds))
+        assert reader.stdin is not None
+        assert reader.stdout is not None
+        if reader.stdout.readline() != "reading\n":
+            raise RuntimeError("the reader failed")
         start = time.time() + 1.5
         end = start + WARM_SECONDS + seconds
-        with (
-            _process(cluster, "read", str(total), str(start + WARM_SECONDS), str(end + LATE_SECONDS)) as reader,
-        ):
-            assert reader.stdout is not None
-            reader.stdout.readline()
-            with _process(cluster, "send", payload, str(rate), str(WARM_SECONDS + seconds), str(start)) as sender:
-                while sender.poll() is None:
-                    if worker.poll() is not None:
-                        raise RuntimeError(f"the contender ended with status {worker.returncode}")
-                    time.sleep(0.1)
-                if sender.returncode:
-                    raise RuntimeError("the load generator failed")
-            answer = json.loads(reader.stdout.readline() or "{}")
+        reader.stdin.write(f"{start + WARM_SECONDS} {end + LATE_SECONDS}\n")
+        reader.stdin.flush()
+        with _process(cluster, "send", payload, str(rate), str(WARM_SECONDS + seconds), str(start)) as sender:
+            while sender.poll() is None:
+                if worker.poll() is not None:
+                    raise RuntimeError(f"lotrisk ended with status {worker.returncode}")
+                time.sleep(0.1)
+            if sender.returncode:
+                raise RuntimeError("the load generator failed")
+        answer = json.loads(reader.stdout.readline() or "{}")
     if answer.get("seen", 0) < total:
-        raise RuntimeError(f"{answer.get('seen')} of {total} records came out in time")
+        raise NotKeptUp(f"{answer.get('seen')} of {total} records came out in time")
     ordered = sorted(answer["latencies"])
-    return Latency(*(_quantile(ordered, share) for share in (0.5, 0.99, 0.999)), ordered[-1], len(ordered))
+    p50, p99, p999 = (_quantile(ordered, share) for share in (0.5, 0.99, 0.999))
+    return Latency(p50, p99, p999, ordered[-1], len(ordered))
 
 
 def _quantile(ordered: list[float], share: float) -> float:
@@ -71,7 +82,7 @@ def _quantile(ordered: list[float], share: float) -> float:
 def _process(cluster: Cluster, *arguments: str) -> Iterator[subprocess.Popen[str]]:
     process = subprocess.Popen(
         [RIVALS_PYTHON, "-m", "tests.bench.load", *arguments], env=cluster.environment(), cwd=ROOT,
-        stdout=subprocess.PIPE, text=True,
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
     )  # fmt: skip
     try:
         yield process
@@ -97,10 +108,13 @@ def run(figures: Figures, bootstrap_servers: str, console: Console) -> None:
             for number in range(ROUNDS.get(rate, 1) if partitions == 4 else 1):
                 for label, guarantee in GUARANTEES.items():
                     with topics(bootstrap_servers, f"l{partitions}.{rate}.{number}{label}.", partitions) as cluster:
-                        found = measure(
-                            cluster, "tests.bench.lotrisk_worker", "light", rate=rate, seconds=SECONDS,
-                            payload="light", LOTRISK_PROCESSING_GUARANTEE=guarantee,
-                        )  # fmt: skip
+                        try:
+                            found = measure(
+                                cluster, {"LOTRISK_PROCESSING_GUARANTEE": guarantee}, rate=rate, seconds=SECONDS
+                            )
+                        except NotKeptUp as error:
+                            console.print(f"{rate:,}/s, {partitions} partitions, {guarantee}: {error}")
+                            continue
                     rounds[label].append(found)
                     console.print(
                         f"{rate:,}/s, {partitions} partitions, {guarantee}: p50 {found.p50:.0f}, p99 {found.p99:.0f}, "
@@ -108,7 +122,8 @@ def run(figures: Figures, bootstrap_servers: str, console: Console) -> None:
                     )
             for label, results in rounds.items():
                 for percentile in ("p50", "p99", "p999"):
-                    figures.add(
-                        f"latency.{percentile}_ms.{rate}{place}{label}", "ms",
-                        [getattr(result, percentile) for result in results],
-                    )  # fmt: skip
+                    name = f"latency.{percentile}_ms.{rate}{place}{label}"
+                    if results:
+                        figures.add(name, "ms", [getattr(result, percentile) for result in results])
+                    else:
+                        figures.drop(name)

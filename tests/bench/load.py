@@ -23,7 +23,7 @@ TICK_SECONDS = 0.002
 
 def send(payload: Payload, rate: float, seconds: float, start: float) -> None:
     """Send `rate` records a second from Unix time `start` on for `seconds`; raises SystemExit where one is refused."""
-    from confluent_kafka import Producer
+    from confluent_kafka import Producer  # type: ignore[import-not-found]  # in the rivals' environment
 
     producer = Producer(
         {
@@ -77,8 +77,11 @@ def fill(payload: Payload, count: int) -> None:
         raise SystemExit("the backlog was not taken in time")
 
 
-def read(count: int, warm_until: float, deadline: float) -> None:
-    """Print, as JSON, the latencies in ms of `count` records that come from now on, those due after `warm_until`."""
+def read(count: int) -> None:
+    """Print, as JSON, the latencies in ms of `count` records that come from now on.
+
+    Two Unix times on standard input say from when on a due record counts, and when to give up.
+    """
     from confluent_kafka import Consumer, TopicPartition
 
     consumer = Consumer(
@@ -93,6 +96,7 @@ def read(count: int, warm_until: float, deadline: float) -> None:
         place.offset = consumer.get_watermark_offsets(place, timeout=10)[1]
     consumer.assign(places)
     print("reading", flush=True)
+    warm_until, deadline = map(float, sys.stdin.readline().split())
     seen, latencies, warm_ms = 0, [], warm_until * 1000
     while seen < count and time.time() < deadline:
         messages = consumer.consume(1000, timeout=0.005)
@@ -115,4 +119,4 @@ if __name__ == "__main__":
     elif what == "fill":
         fill(Payload(arguments[0]), int(arguments[1]))
     else:
-        read(int(arguments[0]), *map(float, arguments[1:]))
+        read(int(arguments[0]))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from typing import ClassVar
 
 import faust
 
@@ -27,7 +28,7 @@ def _enrich(key: bytes | None, value: bytes | None, context: Context) -> Outcome
 class LightAgent:
     """A module of `streams.agents` in all but its place."""
 
-    PIPELINE = Pipeline(
+    PIPELINE: ClassVar[Pipeline] = Pipeline(
         VEHICLES, VEHICLES_ENRICHED, VEHICLES_DLQ, EventType.VEHICLE_ENRICHED, EventType.VEHICLE_REMOVED, _enrich
     )
 
@@ -35,11 +36,11 @@ class LightAgent:
     def register(app: LotriskApp) -> None:
         """Add the agent to `app`."""
 
-        @app.agent(batch_topic(app, LightAgent.PIPELINE), name="vehicles", concurrency=1)
+        @app.agent(batch_topic(app, LightAgent.PIPELINE), name="vehicles", concurrency=1)  # type: ignore[untyped-decorator]  # Faust ships no types
         async def vehicles(batches: faust.StreamT[RecordBatch]) -> None:
             async for batch in batches:
                 app.lanes.submit(batch)
 
 
 if __name__ == "__main__":
-    sys.exit(run(Settings(), None if sys.argv[1:] == ["real"] else [LightAgent]))
+    sys.exit(run(Settings(), None if sys.argv[1:] == ["real"] else [LightAgent()]))

@@ -11,6 +11,7 @@ import os
 import sys
 from collections.abc import Callable
 
+from schemas.cloudevents import HeaderTemplate
 from tests.bench.light import header_template, job
 
 SERVERS = os.environ.get("LOTRISK_BOOTSTRAP_SERVERS", "")
@@ -49,7 +50,7 @@ def raw_batch_loop(work: Work, *, transactions: bool = False) -> None:
         )
         await producer.start()
         await consumer.start()
-        templates = {}
+        templates: dict[TopicPartition, HeaderTemplate] = {}
         while True:
             fetched = await consumer.getmany(timeout_ms=200, max_records=5000)
             if not fetched:
@@ -85,7 +86,7 @@ def raw_batch_loop(work: Work, *, transactions: bool = False) -> None:
 
 def confluent(work: Work) -> None:
     """The client most Python programs use, in a plain loop over records."""
-    from confluent_kafka import Consumer, Producer
+    from confluent_kafka import Consumer, Producer  # type: ignore[import-not-found]  # in the rivals' environment
 
     consumer = Consumer(
         {
@@ -106,7 +107,7 @@ def confluent(work: Work) -> None:
         if error is not None:
             failures.append(error)
 
-    templates = {}
+    templates: dict[int, HeaderTemplate] = {}
     while True:
         messages = consumer.consume(5000, timeout=0.2)
         for message in messages:
@@ -126,7 +127,7 @@ def confluent(work: Work) -> None:
 
 def quix(work: Work) -> None:
     """Quix Streams: a streaming framework on confluent-kafka."""
-    from quixstreams import Application
+    from quixstreams import Application  # type: ignore[import-not-found]  # in the rivals' environment
 
     app = Application(
         broker_address=SERVERS, consumer_group=GROUP, auto_offset_reset="earliest", commit_every=5000,
@@ -162,7 +163,7 @@ def stock_faust(work: Work) -> None:
     sink = app.topic(SINK, key_type=bytes, value_type=bytes, value_serializer="raw", key_serializer="raw")
     template = header_template(SOURCE, 0)
 
-    @app.agent(source)
+    @app.agent(source)  # type: ignore[untyped-decorator]  # Faust ships no types
     async def enrich(stream: faust.StreamT) -> None:
         async for event in stream.events():
             message = event.message

@@ -11,17 +11,19 @@ import gc
 import time
 from collections.abc import Callable
 from datetime import date
+from functools import partial
 from statistics import median
 
 from schemas.part import Part
 from schemas.vehicle import Vehicle
 from streams.enrich.context import Context
 from streams.enrich.outcome import Enriched, Outcome, Rejected, Removed
-from streams.enrich.part import enrich_part, find_family, profile, rate_part
+from streams.enrich.part import PartProfile, enrich_part, find_family, profile, rate_part
+from streams.enrich.part_family import FamilyFound
 from streams.enrich.record import read_record
 from streams.enrich.vehicle import enrich_vehicle
 from streams.enrich.vehicle_duty import rate_vehicle
-from streams.enrich.vehicle_profile import vehicle_profile
+from streams.enrich.vehicle_profile import VehicleProfile, vehicle_profile
 from streams.enrich.vin import decode_vin
 from streams.policy.book import build_book
 from streams.reference import load
@@ -58,6 +60,14 @@ def _enrich(rows: list[Row], function: Callable[[bytes, bytes, Context], Outcome
     return [function(key, value, context) for key, value in rows]
 
 
+def _profiles(records: list[Vehicle], context: Context) -> list[VehicleProfile]:
+    return [vehicle_profile(record.vin, record.country_of_assembly, context) for record in records]
+
+
+def _part_profiles(records: list[Part], families: list[FamilyFound], context: Context) -> list[PartProfile]:
+    return [profile(*pair, context) for pair in zip(records, families, strict=True)]
+
+
 def run(figures: Figures, rounds: int) -> None:
     """Add `enrich.us.*` (microseconds of processor time a record) and `enrich.bytes.*` (median value)."""
     context = lot_context()
@@ -69,14 +79,14 @@ def _vehicles(figures: Figures, context: Context, rows: list[Row], rounds: int) 
     outcomes = _enrich(rows, enrich_vehicle, context)
     rows = [row for row, outcome in zip(rows, outcomes, strict=True) if isinstance(outcome, Enriched)]
     records = [record for record in _read(rows, Vehicle, "vin") if isinstance(record, Vehicle)]
-    profiles = [vehicle_profile(record.vin, record.country_of_assembly, context) for record in records]
+    profiles = _profiles(records, context)
     found: dict[str, list[float]] = {}
     for _ in range(rounds):
         n = len(rows)
         cold = _fresh(context)
         decoded = _us(lambda: [decode_vin(record.vin, context) for record in records], n)
-        profiled = _us(lambda: [vehicle_profile(r.vin, r.country_of_assembly, context) for r in records], n)
-        first = _us(lambda at=cold: [vehicle_profile(r.vin, r.country_of_assembly, at) for r in records], n)
+        profiled = _us(partial(_profiles, records, context), n)
+        first = _us(partial(_profiles, records, cold), n)
         stages = {
             "validate": _us(lambda: _read(rows, Vehicle, "vin"), n),
             "decode": decoded,
@@ -96,13 +106,13 @@ def _parts(figures: Figures, context: Context, rows: list[Row], rounds: int) -> 
     rows = [row for row, outcome in zip(rows, outcomes, strict=True) if isinstance(outcome, Enriched)]
     records = [record for record in _read(rows, Part, "part_number") if isinstance(record, Part)]
     families = [find_family(record, context) for record in records]
-    profiles = [profile(*pair, context) for pair in zip(records, families, strict=True)]
+    profiles = _part_profiles(records, families, context)
     found: dict[str, list[float]] = {}
     for _ in range(rounds):
         n = len(rows)
         cold = _fresh(context)
-        looked_up = _us(lambda: [profile(*pair, context) for pair in zip(records, families, strict=True)], n)
-        first = _us(lambda at=cold: [profile(*pair, at) for pair in zip(records, families, strict=True)], n)
+        looked_up = _us(partial(_part_profiles, records, families, context), n)
+        first = _us(partial(_part_profiles, records, families, cold), n)
         stages = {
             "validate": _us(lambda: _read(rows, Part, "part_number"), n),
             "decode": _us(lambda: [find_family(record, context) for record in records], n),

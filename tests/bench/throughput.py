@@ -55,7 +55,7 @@ def work_off(
         group = cluster.new_group()
         processes = [
             stack.enter_context(
-                cluster.contender(module, *arguments, python=python, group=group, **(settings or {}))
+                cluster.contender(module, *arguments, python=python, group=group, settings=settings)
             )
             for _ in range(workers)
         ]  # fmt: skip
