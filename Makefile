@@ -12,7 +12,7 @@ PY := $(BIN)/python
 BENCH := build/bench-env
 # The first of these that runs and is 3.11 to 3.13 makes the environment; `make install PYTHON=/path/to/python` chooses.
 PYTHONS := $(or $(PYTHON),python3.13 python3.12 python3.11 python3 python)
-CODE := streams schemas tests
+CODE := streams schemas deploy tests
 # Arguments for pytest, e.g. `make test ARGS="tests/unit -k vin"`.
 ARGS ?=
 
@@ -129,8 +129,14 @@ format: install ## Format the code and fix what can be fixed by itself
 # --- generated files
 
 .PHONY: docs
-docs: install ## Write the generated pages of docs/ again
+docs: install ## Write the generated pages of docs/, the alert rules and the dashboards again
 	$(PY) -m tests.contract.frame.generated
+	$(PY) -m deploy.prometheus.generate
+	$(PY) -m deploy.grafana.generate
+
+.PHONY: pictures
+pictures: install $(BENCH)/.installed ## Draw the dashboards from what the last `make test-deploy` saw, into docs/images
+	PYTHONPATH=. $(BENCH)/bin/python -m deploy.grafana.pictures
 
 LOCK := $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --custom-compile-command "make lock"
