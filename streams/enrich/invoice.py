@@ -122,7 +122,7 @@ def passed_on(
         return None
     net = [0, 0, 0]
     passed = [0, 0, 0]
-    moved: dict[str, int] = {}
+    moved: dict[str, tuple[int, int]] = {}
     confidence: Confidence = "M"
     before = _columns(segments[here])
     for segment in segments[here + 1 : there + 1]:
@@ -138,17 +138,18 @@ def passed_on(
                     shares, sure = through.shares(segment.first, today, up=step > 0)
                     passed[column] += _share(step, shares[column if step > 0 else 2 - column])
                     confidence = min(confidence, sure, key="LMH".index)
-            for measure, amount in changed.items():
-                moved[measure] = moved.get(measure, 0) + amount
+            for measure, (central, widest) in changed.items():
+                known = moved.get(measure, (0, 0))
+                moved[measure] = (known[0] + central, known[1] + widest)
         before = after
     if before is None:
         return None
     rates = [max(min(rate, max(total, 0)), min(total, 0)) for rate, total in zip(passed, net, strict=True)]
-    standing = {measure: amount for measure, amount in moved.items() if amount}
+    standing = {measure: (abs(central), abs(widest)) for measure, (central, widest) in moved.items() if widest}
     return PassedOn(
         (min(rates), rates[1], max(rates)),
         "no" if standing or any(net) else "yes",
-        tuple(sorted(standing, key=lambda measure: (-abs(standing[measure]), measure))),
+        tuple(sorted(standing, key=standing.__getitem__, reverse=True)),
         confidence,
     )
 
@@ -159,14 +160,13 @@ def _columns(segment: Segment) -> tuple[Column, Column, Column] | None:
     return (segment.low, segment.central, segment.high)
 
 
-def _changed(before: tuple[Column, ...], after: tuple[Column, ...]) -> dict[str, int]:
-    """The measures whose rate moved in any column, and how far in the one where it moved most."""
-    changed: dict[str, int] = {}
-    for old, new in zip(before, after, strict=True):
-        for measure in (*new, *old):
-            step = new.get(measure, 0) - old.get(measure, 0)
-            if abs(step) > abs(changed.get(measure, 0)):
-                changed[measure] = step
+def _changed(before: tuple[Column, ...], after: tuple[Column, ...]) -> dict[str, tuple[int, int]]:
+    """The measures whose rate moved in any column: how far in the central one, and in the one where it moved most."""
+    changed: dict[str, tuple[int, int]] = {}
+    for measure in dict.fromkeys(name for column in (*after, *before) for name in column):
+        steps = [new.get(measure, 0) - old.get(measure, 0) for old, new in zip(before, after, strict=True)]
+        if any(steps):
+            changed[measure] = (steps[1], max(steps, key=abs))
     return changed
 
 
