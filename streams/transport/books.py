@@ -6,7 +6,7 @@ import logging
 import time
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -28,9 +28,13 @@ Listener = Callable[[Book], None]
 
 
 class Prepared(NamedTuple):
-    """A book made ahead of the moment it is put in force; made on `today`, from `overrides`."""
+    """A book made ahead of the moment it is put in force; made on `today`, from `overrides`.
+
+    `published`: when the last record that counts was published, by Kafka's clock; None where none is.
+    """
 
     overrides: tuple[MeasureRecord, ...]
+    published: datetime | None
     today: date
     book: Book
 
@@ -81,6 +85,7 @@ class Books:
         self._listeners: list[Listener] = []
         self._overrides: tuple[MeasureRecord, ...] = ()
         self._epoch, self._offset = 0, -1
+        self._published: datetime | None = None
         self._today = self._ask()
         book = self._book()
         self._next = self._boundary_after(book)
@@ -115,8 +120,25 @@ class Books:
             if self._next is not None and today >= self._next:
                 self._replace(self._book())
 
-    def prepare(self, overrides: Sequence[MeasureRecord], epoch: int, offset: int) -> Prepared:
+    @property
+    def since(self) -> datetime:
+        """When the book in force came about, UTC: the time of its last policy record, or the midnight of its regime date.
+
+        It follows from the book's number, so it may stand in outputs as the time of what re-rating causes. Under
+        `as_known_then` it is the midnight: the record's own time is of another clock.
+        """
+        day = self.number.regime
+        midnight = datetime(day.year, day.month, day.day, tzinfo=US_EASTERN).astimezone(UTC)
+        if self._published is None or self._as_known_then:
+            return midnight
+        return max(midnight, self._published)
+
+    def prepare(
+        self, overrides: Sequence[MeasureRecord], epoch: int, offset: int, changed_ms: int | None = None
+    ) -> Prepared:
         """The book that `publish` would put in force, compiled; touches nothing, so another thread may do it.
+
+        The arguments are a `PolicyLog`'s.
 
         Raises:
             ReferenceError: the overrides can't make a book.
@@ -126,7 +148,8 @@ class Books:
             self.reference.trade, today, overrides, epoch=epoch, offset=offset, as_known_then=self._as_known_then
         )
         book.view()
-        return Prepared(tuple(overrides), today, book)
+        published = None if changed_ms is None else datetime.fromtimestamp(changed_ms / 1000, UTC)
+        return Prepared(tuple(overrides), published, today, book)
 
     def publish(self, prepared: Prepared) -> None:
         """Put in force what `trade.policy` holds: one event, one book. One that is not above the last is ignored."""
@@ -134,6 +157,7 @@ class Books:
         if (number.epoch, number.offset) <= (self._epoch, self._offset):
             return
         self._overrides, self._epoch, self._offset = prepared.overrides, number.epoch, number.offset
+        self._published = prepared.published
         self._replace(prepared.book if prepared.today == self._today else self._book())
 
     def _replace(self, book: Book) -> None:

@@ -11,7 +11,7 @@ import logging
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from kafka import KafkaAdminClient
 
 from streams.connection import aiokafka_options, kafka_python_options
@@ -146,7 +146,7 @@ class PolicyFollower:
         while position < max(end, consumer.last_stable_offset(self._tp) or 0):
             for record in (await consumer.getmany(self._tp, timeout_ms=POLL_MS)).get(self._tp, ()):
                 whole = whole or record.key == EPOCH_KEY
-                await self._take(record.offset, record.key, record.value)
+                await self._take(record)
             now = await consumer.position(self._tp)
             if now != position:
                 moved, position = loop.time(), now
@@ -167,7 +167,7 @@ class PolicyFollower:
             while True:
                 found = await consumer.getmany(self._tp, timeout_ms=POLL_MS)
                 for record in found.get(self._tp, ()):
-                    await self._take(record.offset, record.key, record.value)
+                    await self._take(record)
                 position = await consumer.position(self._tp)
                 standing = PolicyStanding(topic_id, self._log.epoch, position)
                 if standing != self._standing and position >= (consumer.last_stable_offset(self._tp) or 0):
@@ -176,12 +176,13 @@ class PolicyFollower:
         except Exception as error:
             self._fatal(error)
 
-    async def _take(self, offset: int, key: bytes | None, value: bytes | None) -> None:
+    async def _take(self, record: ConsumerRecord[bytes, bytes]) -> None:
+        offset = record.offset
         if offset < self._expected:
             raise PolicyTopicError(f"{self._topic}: offset {offset} came after {self._expected - 1}; was it made anew?")
         self._expected = offset + 1
         # In a thread: compiling what a record fits into takes some 0.1 s, and the lanes go on meanwhile.
-        refused = await asyncio.to_thread(self._log.apply, offset, key, value)
+        refused = await asyncio.to_thread(self._log.apply, offset, record.key, record.value, record.timestamp)
         if refused is not None:
             log.error("%s: offset %d: %s: not taken: %s", self._topic, *refused)
 
@@ -190,7 +191,9 @@ class PolicyFollower:
         number = self._books.number
         if (known.epoch, known.offset) > (number.epoch, number.offset):
             self._books.publish(
-                await asyncio.to_thread(self._books.prepare, known.overrides, known.epoch, known.offset)
+                await asyncio.to_thread(
+                    self._books.prepare, known.overrides, known.epoch, known.offset, known.changed_ms
+                )
             )
         self._standing, self._refused = standing, known.refused
         self._metrics.policy_refused(len(self._refused))

@@ -37,7 +37,8 @@ class PolicyLog:
     """The measures of `trade.policy` as far as it was read.
 
     `epoch` and `offset` are a book number's: of the latest epoch record (0 without one), and of the last record that
-    changed something (-1 without one). `overrides` are the versions taken, oldest first.
+    changed something (-1 without one); `changed_ms` is that record's Kafka timestamp, Unix milliseconds (None without
+    one). `overrides` are the versions taken, oldest first.
     """
 
     def __init__(self, trade: TradeReference) -> None:
@@ -45,6 +46,7 @@ class PolicyLog:
         self._countries = frozenset(row.alpha2 for row in trade.countries)
         self.epoch = 0
         self.offset = -1
+        self.changed_ms: int | None = None
         self._begin()
 
     def _begin(self) -> None:
@@ -66,7 +68,9 @@ class PolicyLog:
         """The latest version of a measure, from the log or else from the files."""
         return self._measures.get(measure_id)
 
-    def apply(self, offset: int, key: bytes | None, value: bytes | None) -> Refused | None:
+    def apply(
+        self, offset: int, key: bytes | None, value: bytes | None, timestamp_ms: int | None = None
+    ) -> Refused | None:
         """Take the record at `offset`, or say why not; records come in order of offset.
 
         A version equal to the one that stands changes nothing, neither `offset` nor the book.
@@ -74,6 +78,8 @@ class PolicyLog:
         name = "(no key)" if key is None else key.decode("utf-8", "backslashreplace")[:100]
         error = self._begin_epoch(offset, value) if key == EPOCH_KEY else self._take(offset, key, value)
         self._refused.pop(name, None)
+        if self.offset == offset:
+            self.changed_ms = timestamp_ms
         if error is None:
             return None
         refused = self._refused[name] = Refused(offset, name, error)

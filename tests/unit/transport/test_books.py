@@ -211,3 +211,20 @@ def test_a_book_prepared_before_midnight_and_published_after_it_is_that_of_the_n
     books.look()
     assert books.number.regime == boundary(day)
     assert books.number.offset == 0
+
+
+def test_a_book_came_about_when_its_last_record_was_published_or_at_a_midnight_after_it() -> None:
+    day = boundary(date(2026, 1, 1))
+    clock = Clock(midnight(day) + timedelta(hours=30))
+    books = Books(REFERENCE, clock)
+    assert books.since == midnight(day)
+    event = midnight(day) + timedelta(hours=29)
+    books.publish(books.prepare([measure()], 0, 0, int(event.timestamp() * 1000)))
+    assert books.since == event
+    clock.moment = midnight(boundary(day)) + timedelta(hours=3)
+    books.look()
+    assert books.since == midnight(boundary(day))
+
+    late = Books(REFERENCE, clock)
+    late.publish(late.prepare([measure()], 0, 0, int(event.timestamp() * 1000)))
+    assert (late.number, late.since) == (books.number, books.since), "it follows from the number"

@@ -101,8 +101,12 @@ def test_a_malformed_record_is_refused_and_the_good_ones_around_it_stand(entry: 
     assert [record.id for record in log.overrides] == ["DESK-8", "DESK-9"]
 
 
-def test_a_refused_record_moves_no_book() -> None:
-    assert read(encode(measure()), (b"x", b"{")).offset == 0
+def test_a_record_that_is_refused_or_changes_nothing_moves_no_book() -> None:
+    log = PolicyLog(TRADE)
+    log.apply(0, *encode(measure()), 1_000)
+    log.apply(1, b"x", b"{", 2_000)
+    log.apply(2, *encode(measure()), 3_000)
+    assert (log.offset, log.changed_ms) == (0, 1_000)
 
 
 def test_a_heading_charged_twice_is_refused_whichever_comes_second() -> None:
