@@ -17,12 +17,16 @@ _DAY_MS = 86_400_000
 
 @dataclass(frozen=True, slots=True)
 class Topic:
-    """One topic. `partitions` None means the common count of the settings."""
+    """One topic. `partitions` None means the common count of the settings.
+
+    `writers` and `readers` are roles; `streams.principals` makes users and rights of them.
+    """
 
     name: str
     key: str
     holds: str
     writers: tuple[str, ...]
+    readers: tuple[str, ...]
     partitions: int | None = None
     keyed: bool = True
     configs: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
@@ -54,14 +58,16 @@ VEHICLES = Topic(
     "dms.vehicles",
     "dealer_id:vin",
     "canonical vehicle records",
-    ("dms", "feeds"),
+    ("dms", "feeds", "operator"),
+    ("worker", "feeds", "operator"),
     configs=_compact(INPUT_MAX_BYTES, **_AHEAD),
 )
 PARTS = Topic(
     "dms.parts",
     "dealer_id:part_number",
     "canonical part records",
-    ("dms", "feeds"),
+    ("dms", "feeds", "operator"),
+    ("worker", "feeds", "operator"),
     configs=_compact(INPUT_MAX_BYTES, **_AHEAD),
 )
 POLICY = Topic(
@@ -69,6 +75,7 @@ POLICY = Topic(
     "measure id",
     "versions of measures",
     ("policy",),
+    ("worker", "policy", "operator"),
     partitions=1,
     keyed=False,
     configs=_delete(INPUT_MAX_BYTES, -1),
@@ -78,6 +85,7 @@ VEHICLES_ENRICHED = Topic(
     "dealer_id:vin",
     "vehicle, exposure, tariff, open flags",
     ("worker",),
+    ("worker", "consumer", "operator"),
     configs=_compact(OUTPUT_MAX_BYTES, **_STATE),
 )
 PARTS_ENRICHED = Topic(
@@ -85,6 +93,7 @@ PARTS_ENRICHED = Topic(
     "dealer_id:part_number",
     "part, exposure, tariff, open flags",
     ("worker",),
+    ("worker", "consumer", "operator"),
     configs=_compact(OUTPUT_MAX_BYTES, **_STATE),
 )
 FLAGS = Topic(
@@ -92,6 +101,7 @@ FLAGS = Topic(
     "record key + flag type",
     "flags raised, changed, cleared",
     ("worker",),
+    ("consumer", "operator"),
     configs=_delete(OUTPUT_MAX_BYTES, 365 * _DAY_MS),
 )
 TOTALS = Topic(
@@ -99,16 +109,23 @@ TOTALS = Topic(
     "group + source partition",
     "totals of one partition for one group",
     ("worker",),
+    ("worker",),
     configs=_compact(INPUT_MAX_BYTES),
 )
 GROUPS_ENRICHED = Topic(
-    "groups.enriched", "group", "summed totals and open group flags", ("worker",), configs=_compact(INPUT_MAX_BYTES)
+    "groups.enriched",
+    "group",
+    "summed totals and open group flags",
+    ("worker",),
+    ("worker", "consumer", "operator"),
+    configs=_compact(INPUT_MAX_BYTES),
 )
 WORKERS = Topic(
     "lotrisk.workers",
     "worker id",
     "heartbeat, book, partitions, progress",
     ("worker",),
+    ("worker", "policy", "operator"),
     partitions=1,
     keyed=False,
     configs=_compact(INPUT_MAX_BYTES),
@@ -118,6 +135,7 @@ VEHICLES_DLQ = Topic(
     "original key",
     "vehicle records that could not be enriched, untouched",
     ("worker",),
+    ("operator",),
     configs=_delete(OUTPUT_MAX_BYTES, 90 * _DAY_MS),
 )
 PARTS_DLQ = Topic(
@@ -125,6 +143,7 @@ PARTS_DLQ = Topic(
     "original key",
     "part records that could not be enriched, untouched",
     ("worker",),
+    ("operator",),
     configs=_delete(OUTPUT_MAX_BYTES, 90 * _DAY_MS),
 )
 
