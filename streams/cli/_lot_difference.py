@@ -100,12 +100,13 @@ class LotDifference:
         if not isinstance(then, Enriched) or not isinstance(now, Enriched):
             self.refused += 1
             return
-        before, after = _document(then), _document(now)
-        rows = [self.by[kind, name][group] for name, group in _groups(kind, after)]
+        before = _document(then)
+        rows = [self.by[kind, name][group] for name, group in _groups(kind, before)]
         for row in (self.total[kind], *rows):
             row.units += 1
-        if _says(before) == _says(after):
+        if _says(then, self._before) == _says(now, self._after):
             return
+        after = _document(now)
         was, will = _duty(kind, before, "replacement"), _duty(kind, after, "replacement")
         for row in (self.total[kind], *rows):
             row.add(was, will, owed=_is_owed(kind, after, "replacement"))
@@ -131,8 +132,9 @@ def _document(outcome: Enriched) -> dict[str, Any]:
     return fields
 
 
-def _says(document: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in document.items() if name != "book"}
+def _says(outcome: Enriched, context: Context) -> bytes:
+    """The output without the number of the book it was rated under."""
+    return outcome.value.replace(b'"book":"%b"' % str(context.book.number).encode(), b'"book":""')
 
 
 def _groups(kind: Kind, document: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

@@ -122,7 +122,7 @@ class Books:
 
     @property
     def since(self) -> datetime:
-        """When the book in force came about, UTC: the time of its last policy record, or the midnight of its regime date.
+        """When the book in force came about, UTC: its last policy record's time, or the midnight of its regime date.
 
         It follows from the book's number, so it may stand in outputs as the time of what re-rating causes. Under
         `as_known_then` it is the midnight: the record's own time is of another clock.
