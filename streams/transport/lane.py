@@ -211,12 +211,18 @@ class Lane:
             return
         next_offset = batch.last_offset + 1
         sent = time.perf_counter()
-        await self.outbox.publish(
-            draft,
-            self.place.partition,
-            last=self._enriched,
-            offsets={(self._source, self.place.partition): next_offset},
-        )
+        try:
+            await self.outbox.publish(
+                draft,
+                self.place.partition,
+                last=self._enriched,
+                offsets={(self._source, self.place.partition): next_offset},
+            )
+        except BaseException:
+            # A cancellation too: the batch was given up with its transaction.
+            if self.outbox.transactional_id is not None:
+                self.metrics.transaction_aborted()
+            raise
         await failpoints.reach("batch.committed")
         self.state.apply({}, next_offset)
         self.finished_offset = next_offset
