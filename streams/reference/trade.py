@@ -15,6 +15,7 @@ from streams.reference.trade_records import (
     ContentRuleRecord,
     ControlCode,
     Country,
+    Coverage,
     FactRecord,
     HtsLine,
     LicencePeriod,
@@ -87,11 +88,12 @@ def _load(root: Path) -> TradeReference:
     sources = {row.key: row.title for row in read_csv(root / "sources.csv", SourceRow)}
     stacking = read_toml(root / "hts" / "stacking.toml", "rule", StackingRule)
     facts = read_toml(root / "hts" / "facts.toml", "fact", FactRecord)
+    coverage = read_toml(root / "hts" / "coverage.toml", "coverage", Coverage)[0]
     reference = TradeReference(
         revision=_revision(root / "REVISION"),
-        verified=date(2026, 10, 9),
-        first_day=date(2018, 1, 1),
-        last_day=date(2030, 12, 31),
+        verified=coverage.verified,
+        first_day=coverage.first_day,
+        last_day=coverage.last_day,
         measures=tuple(measures),
         stacking=stacking,
         facts=facts,

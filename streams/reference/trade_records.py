@@ -269,6 +269,16 @@ class Country(_Record):
     column: Literal["1", "2"] = "1"
 
 
+class Coverage(_Record):
+    """The days the book covers, and when its facts were last checked."""
+
+    first_day: date
+    last_day: date
+    verified: date
+    confidence: Confidence
+    source: Source
+
+
 class SourceRow(_Record):
     """A row of the source table."""
 

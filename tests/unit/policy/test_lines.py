@@ -262,3 +262,16 @@ def test_what_is_not_known_but_moves_nothing_leaves_an_answer(line: str, origin:
     found = rates(book, line, origin, DAY).central
     assert found is not None
     assert found.total_rate_percent == 15
+
+
+@pytest.mark.parametrize(
+    ("day", "high"), [(date(2025, 3, 11), "2.5"), (date(2025, 3, 12), "27.5"), (date(2025, 6, 4), "52.5")]
+)
+def test_a_list_that_the_book_does_not_hold_opens_the_range_and_leaves_the_answer(
+    day: date, high: str, book: Book
+) -> None:
+    found = rates(book, "8409.91.50", "JP", day)
+    assert found.central is not None
+    assert found.high is not None
+    assert found.high.total_rate_percent == Decimal(high)
+    assert ("metals_list_early_2025" in found.missing_facts) == (day > date(2025, 3, 11))
