@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from schemas.part import Part
-from streams.cli._explain_vehicle import columns, facts_table, money, named, priced_view, reading, show_controls
+from streams.cli._explain_vehicle import (
+    columns,
+    facts_table,
+    money,
+    named,
+    priced_view,
+    reading,
+    show_change,
+    show_controls,
+)
 from streams.enrich.bill import part_bill
 from streams.enrich.context import Context
 from streams.enrich.cost import change_members
@@ -160,8 +169,7 @@ def show_part(found: dict[str, Any], console: Console) -> None:
     else:
         console.print("Rare earths: can't be said, the family is unknown", highlight=False)
     _show_duty(found, console)
-    for flag in found["flags"]:
-        console.print(f"Flag {flag['type']} ({flag['severity']}, {flag['action']}): {flag['why']}", highlight=False)
+    show_change(found, console)
     if found["missing_facts"]:
         console.print(f"Missing facts: {', '.join(found['missing_facts'])}", highlight=False)
     for warning in found["warnings"]:

@@ -12,8 +12,11 @@ from schemas.vehicle import Vehicle
 from streams.enrich.bill import vehicle_bill
 from streams.enrich.classify import classify_vehicle
 from streams.enrich.context import Context
+from streams.enrich.cost import change_members
+from streams.enrich.episodes import candidate_members
 from streams.enrich.record import vin_problem
 from streams.enrich.tariff import Cents, ViewRates, usd
+from streams.enrich.vehicle import called_for
 from streams.enrich.vehicle_duty import entry_facts, rate_vehicle, value_shares
 from streams.enrich.vehicle_profile import VehicleProfile, vehicle_profile
 from streams.policy.duty import DutyRates, rates
@@ -90,12 +93,31 @@ def explain_vin(vin: str, context: Context, **stated: object) -> dict[str, Any]:
         "us_built": _us_built(context) if origin.country == "US" and what.estimated else None,
         "importer_duty": views,
         "readings": _readings(record, profile, duty.replacement or duty.landed, context),
+        "expected_invoice_change": change_members(duty.expected) if duty.expected is not None else None,
+        "flags": [candidate_members(flag) for flag in called_for(record, profile, duty, context)],
         "missing_facts": list(dict.fromkeys((*profile.missing_facts, *duty.missing_facts))),
         "warnings": [*profile.warnings, *duty.warnings],
         "confidence": profile.confidence,
         "customer_facing_ok": False,
         "book": str(context.book.number),
     }
+
+
+def show_change(found: dict[str, Any], console: Console) -> None:
+    """The expected change of the next invoice, and the flags."""
+    change = found["expected_invoice_change"]
+    if change is not None:
+        amount = money(change["usd"]) if change["usd"] is not None else "can't be said"
+        dated = "cost_as_of" in change
+        since = f"cost as of {change['cost_as_of']} by {change['basis']}" if dated else change["basis"]
+        changed = ", ".join(change.get("measures", ())) or ("nothing" if dated else "unknown")
+        console.print(
+            f"Next invoice, expected change: {amount}. Today's duty already in the cost: {change['already_in_cost']} "
+            f"({since}). Changed since: {changed}",
+            highlight=False,
+        )
+    for flag in found["flags"]:
+        console.print(f"Flag {flag['type']} ({flag['severity']}, {flag['action']}): {flag['why']}", highlight=False)
 
 
 def named(values: Any) -> dict[str, Any]:
@@ -337,6 +359,7 @@ def _show_duty(found: dict[str, Any], console: Console) -> None:
         percent = columns(view["rate_percent"]) if view["rate_percent"] is not None else "of MSRP"
         table.add_row("total", percent, money(view["total_usd"]))
         console.print(table)
+    show_change(found, console)
     for one in found["readings"]:
         table = Table("measure", "authority", "heading", "type", "rate, %", title_justify="left")
         table.title = f"{one['line']}, assuming {one['assumed']}: {one['total_rate_percent']}%"

@@ -18,10 +18,9 @@ from streams.enrich.flags import (
     origin_unknown,
     part_cost_up,
     stockout_before_supply,
-    supply_event,
-    supply_events,
 )
 from streams.enrich.invoice import Expected
+from streams.enrich.standing import supply_event, supply_events
 from streams.enrich.tariff import cents
 from streams.enrich.vehicle_flags import LAST_FACT, import_bans
 from streams.policy.controls import LicenceStanding, licence

@@ -9,15 +9,9 @@ from typing import Final
 from schemas.vehicle import Vehicle
 from streams.enrich.classify import VehicleClass
 from streams.enrich.context import Context
-from streams.enrich.flags import (
-    Candidate,
-    SaleRestriction,
-    not_saleable,
-    origin_unknown,
-    replacement_cost_up,
-    sale_restrictions,
-)
+from streams.enrich.flags import Candidate, not_saleable, origin_unknown, replacement_cost_up
 from streams.enrich.invoice import Expected
+from streams.enrich.standing import SaleRestriction, sale_restrictions
 from streams.enrich.tariff import cents
 from streams.policy.duty import rates
 from streams.reference.dealer import plain

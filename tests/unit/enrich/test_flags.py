@@ -14,19 +14,16 @@ from streams import reference
 from streams.enrich.flags import (
     MOST_CENTS,
     Candidate,
-    SaleRestriction,
     Stock,
     not_saleable,
     origin_unknown,
     part_cost_up,
     replacement_cost_up,
-    sale_restrictions,
     stockout_before_supply,
-    supply_event,
-    supply_events,
     weeks_of_cover,
 )
 from streams.enrich.invoice import CostDate, Expected, PassedOn
+from streams.enrich.standing import SaleRestriction, sale_restrictions, supply_event, supply_events
 from streams.policy.book import Book, build_book
 from streams.policy.controls import LicenceStanding
 
