@@ -100,7 +100,7 @@ DMS = Principal("dms", "a dealer's system that writes canonical records itself")
 FEEDS = Principal("feeds", "loads files: `lotrisk load`; reads what stands, to find what a snapshot leaves out")
 POLICY_DESK = Principal(
     "policy",
-    "publishes measures: `lotrisk policy`; reads the workers' heartbeats to see them taken in",
+    "publishes measures: `lotrisk policy`; reads the lot to preview them, and the heartbeats to see them taken in",
     transactions=(POLICY,),
 )
 WORKER = Principal(

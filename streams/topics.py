@@ -85,7 +85,7 @@ VEHICLES_ENRICHED = Topic(
     "dealer_id:vin",
     "vehicle, exposure, tariff, open flags",
     ("worker",),
-    ("worker", "consumer", "operator"),
+    ("worker", "consumer", "policy", "operator"),
     configs=_compact(OUTPUT_MAX_BYTES, **_STATE),
 )
 PARTS_ENRICHED = Topic(
@@ -93,7 +93,7 @@ PARTS_ENRICHED = Topic(
     "dealer_id:part_number",
     "part, exposure, tariff, open flags",
     ("worker",),
-    ("worker", "consumer", "operator"),
+    ("worker", "consumer", "policy", "operator"),
     configs=_compact(OUTPUT_MAX_BYTES, **_STATE),
 )
 FLAGS = Topic(
