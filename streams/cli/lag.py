@@ -42,10 +42,9 @@ async def _serve(settings: Settings, port: int, every: float, timeout: float) ->
     import logging
     import signal
     import time
-    from functools import partial
 
     from streams.topics import PARTS, VEHICLES
-    from streams.transport.lag import group_lag
+    from streams.transport.lag import GroupLag
     from streams.web.lag_exporter import LagView, keep_asking, register
     from streams.web.server import WebUnavailable, start_web
 
@@ -61,8 +60,7 @@ async def _serve(settings: Settings, port: int, every: float, timeout: float) ->
         typer.echo(f"{error} (here: --port)", err=True)
         raise typer.Exit(1) from error
     logging.getLogger("lotrisk").info("lag exporter ready on http://%s:%d/metrics", settings.web_host, web.port)
-    ask = partial(group_lag, settings, topics, timeout_seconds=timeout)
-    failed = keep_asking(view, ask, every)
+    failed = keep_asking(view, GroupLag(settings, topics, timeout_seconds=timeout).ask, every)
     stopping = asyncio.ensure_future(stop.wait())
     await asyncio.wait((failed, stopping), return_when=asyncio.FIRST_COMPLETED)
     await web.stop()

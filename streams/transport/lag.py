@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import closing
+from dataclasses import dataclass, replace
 
-from kafka import KafkaAdminClient, TopicPartition
+from kafka import KafkaAdminClient, KafkaConsumer, TopicPartition
 from kafka.admin import OffsetSpec
 from kafka.errors import (
     CoordinatorLoadInProgressError,
@@ -21,6 +22,10 @@ from streams.settings import Settings
 
 COORDINATOR_SECONDS = 15.0
 """How long the group's coordinator is waited for: a new cluster makes its offsets topic at the first question."""
+
+PROBE_SECONDS = 2.0
+"""How long the rest of partitions that stand still is read at one question; the others come at the next."""
+PROBE_BYTES = 65_536
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +76,61 @@ def group_lag(settings: Settings, topics: Sequence[str], *, timeout_seconds: flo
         offset = known.offset if known is not None and known.offset >= 0 else None
         lags.append(PartitionLag(tp.topic, tp.partition, offset, beginnings[tp].offset, ends[tp].offset))
     return lags
+
+
+class GroupLag:
+    """The group's lag, asked again and again: what is left in a partition that stands still may be no record at all.
+
+    A producer with transactions ends each with a marker, and what it aborts stays in the log; no consumer is ever given
+    either, so the committed offset can't pass them until a record follows. Where neither end moved between two
+    questions, the rest is read; without a record in it there is no lag.
+    """
+
+    def __init__(self, settings: Settings, topics: Sequence[str], *, timeout_seconds: float = 30.0) -> None:
+        self._settings = settings
+        self._topics = topics
+        self._timeout = timeout_seconds
+        self._before: dict[TopicPartition, PartitionLag] = {}
+        self._no_records: dict[TopicPartition, PartitionLag] = {}
+
+    def ask(self) -> list[PartitionLag]:
+        """The lag now, by topic and partition.
+
+        Raises:
+            KafkaError: the brokers can't be reached or refuse.
+        """
+        found = {
+            TopicPartition(lag.topic, lag.partition): lag
+            for lag in group_lag(self._settings, self._topics, timeout_seconds=self._timeout)
+        }
+        still = {tp: lag for tp, lag in found.items() if lag.lag and self._before.get(tp) == lag}
+        self._before = found
+        self._no_records = {tp: lag for tp, lag in self._no_records.items() if still.get(tp) == lag}
+        if unsure := {tp: lag for tp, lag in still.items() if tp not in self._no_records}:
+            self._no_records |= {tp: unsure[tp] for tp in self._without_records(unsure)}
+        return [replace(lag, committed=lag.end) if tp in self._no_records else lag for tp, lag in found.items()]
+
+    def _without_records(self, lags: Mapping[TopicPartition, PartitionLag]) -> set[TopicPartition]:
+        consumer = KafkaConsumer(
+            group_id=None,
+            enable_auto_commit=False,
+            isolation_level="read_committed",
+            max_poll_records=1,
+            max_partition_fetch_bytes=PROBE_BYTES,
+            request_timeout_ms=int(self._timeout * 1000),
+            **kafka_python_options(self._settings),
+        )
+        empty: set[TopicPartition] = set()
+        with closing(consumer):
+            deadline = time.monotonic() + PROBE_SECONDS
+            for tp, lag in lags.items():
+                consumer.assign([tp])
+                consumer.seek(tp, lag.end - lag.lag)
+                while time.monotonic() < deadline and not consumer.poll(timeout_ms=100):
+                    if consumer.position(tp) >= lag.end:
+                        empty.add(tp)
+                        break
+        return empty
 
 
 def _committed(

@@ -13,7 +13,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from kafka import KafkaConsumer, TopicPartition
+from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.structs import OffsetAndMetadata
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -116,6 +116,34 @@ def test_it_outlives_the_brokers_and_says_so(
     broker.start()
     wait_until(exporter.up, 60, what=exporter.said)
     assert exporter.samples("lotrisk_group_lag_records")
+
+
+def test_what_no_consumer_is_given_is_no_lag(settings: Settings, start: Start) -> None:
+    create_topics(settings)
+    vehicles = VEHICLES.full_name(settings.topic_prefix)
+    producer = KafkaProducer(bootstrap_servers=settings.bootstrap_servers, transactional_id=settings.group)
+    with closing(producer):
+        producer.init_transactions()
+        for partition, taken_back in ((0, True), (1, False)):
+            producer.begin_transaction()
+            producer.send(vehicles, b"{}", key=b"d:v", partition=partition)
+            producer.flush(30)
+            producer.abort_transaction() if taken_back else producer.commit_transaction()
+    commit(settings, TopicPartition(vehicles, 1), 1)
+
+    exporter = start(settings)
+    wait_until(exporter.up, 30, what=exporter.said)
+    ends = {(vehicles, 0): 2.0, (vehicles, 1): 2.0}
+    assert {key: end for key, end in exporter.samples("lotrisk_group_end_offset").items() if end} == ends
+
+    def lag() -> dict[tuple[str, int], float]:
+        return {key: lag for key, lag in exporter.samples("lotrisk_group_lag_records").items() if lag}
+
+    wait_until(lambda: not lag(), 30, what=lambda: f"{lag()}\n{exporter.said()}")
+    produce(settings, VEHICLES, [Raw(b"{}", b"d:v", partition=1)])
+    wait_until(lambda: lag() == {(vehicles, 1): 2.0}, 30, what=lambda: f"{lag()}\n{exporter.said()}")
+    wait_until(lambda: exporter.samples("lotrisk_group_committed_age_seconds")[vehicles, 1] > 2, 30)
+    assert lag() == {(vehicles, 1): 2.0}, "a record waits: it stays"
 
 
 def commit(settings: Settings, partition: TopicPartition, offset: int) -> None:
