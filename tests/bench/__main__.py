@@ -15,14 +15,14 @@ from pathlib import Path
 from rich.console import Console
 
 from streams.broker.embedded import EmbeddedKafka
-from tests.bench import growth, peers, stages
+from tests.bench import growth, peers, stages, trace
 from tests.bench.cluster import RIVALS_PYTHON, ROOT
 from tests.bench.figures import FIGURES, Figures
 from tests.bench.latency import run as run_latency
 from tests.bench.page import PAGE, write_page
 from tests.bench.rivals import SETTINGS
 
-PARTS = ("throughput", "real", "stages", "latency", "growth")
+PARTS = ("throughput", "real", "stages", "latency", "trace", "growth")
 
 
 def machine() -> dict[str, object]:
@@ -74,7 +74,7 @@ def main() -> None:
     loads = [os.getloadavg()[0]]
     figures.about.update(machine())
     for name, settings in SETTINGS.items():
-        console.print(f"[bold]{name}[/]: {settings}")
+        console.print(f"[bold]{name}[/]: {settings}", soft_wrap=True)
     with EmbeddedKafka() as kafka:
         servers = kafka.bootstrap_servers
         jobs: dict[str, Callable[[], None]] = {
@@ -82,6 +82,7 @@ def main() -> None:
             "real": lambda: peers.run_real(figures, servers, max(1, asked.rounds - 2), console),
             "stages": lambda: stages.run(figures, asked.rounds),
             "latency": lambda: run_latency(figures, servers, console),
+            "trace": lambda: trace.run(figures, servers),
             "growth": lambda: growth.run(figures, servers),
         }
         for part in parts:
@@ -96,10 +97,12 @@ def main() -> None:
     draw = subprocess.run(
         [RIVALS_PYTHON, "-m", "tests.bench.charts"], cwd=ROOT, capture_output=True, text=True, check=False
     )
-    console.print(draw.stdout or draw.stderr, end="")
+    console.print(draw.stdout or draw.stderr, end="", soft_wrap=True)
     for figure in figures.under(""):
         low, high = figure.spread
-        console.print(f"{figure.name:45} {figure.value:12,.1f} {figure.unit:10} {low:,.1f} to {high:,.1f}")
+        console.print(
+            f"{figure.name:45} {figure.value:12,.1f} {figure.unit:10} {low:,.1f} to {high:,.1f}", soft_wrap=True
+        )
     console.print(f"{FIGURES.relative_to(ROOT)} written, {time.monotonic() - began:.0f} s")
 
 

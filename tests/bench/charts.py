@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import matplotlib as mpl  # type: ignore[import-not-found]  # in the rivals' environment
+import matplotlib as mpl
 
 mpl.use("Agg")
 

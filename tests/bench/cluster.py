@@ -33,6 +33,16 @@ ROOT = Path(__file__).parents[2]
 RIVALS_PYTHON = ROOT / "build/bench-env/bin/python"
 """The interpreter of what lotrisk's own environment doesn't hold; `make bench` makes it."""
 
+NOT_YET = (
+    CoordinatorLoadInProgressError,
+    CoordinatorNotAvailableError,
+    LeaderNotAvailableError,
+    NotCoordinatorError,
+    NotLeaderForPartitionError,
+    UnknownTopicOrPartitionError,
+)
+"""A topic made a moment ago, or a cluster that makes its offsets topic at the first question."""
+
 
 class Cluster:
     """Topics under one prefix on a running broker."""
@@ -99,8 +109,8 @@ class Cluster:
         }
         try:
             found = self.admin.list_partition_offsets(wanted, isolation_level=IsolationLevel.READ_COMMITTED)
-        except (UnknownTopicOrPartitionError, NotLeaderForPartitionError, LeaderNotAvailableError):
-            return 0  # a topic made a moment ago
+        except NOT_YET:
+            return 0
         return sum(offset.offset for offset in found.values())
 
     @staticmethod
@@ -128,15 +138,14 @@ class Cluster:
     def _commit_ends(self) -> None:
         topic = f"{self.prefix}dms.vehicles"
         wanted = {TopicPartition(topic, number): OffsetSpec.LATEST for number in range(self.partitions)}
-        ends = self.admin.list_partition_offsets(wanted)
-        offsets = {place: OffsetAndMetadata(found.offset, "", -1) for place, found in ends.items()}
         deadline = time.monotonic() + 20
         while True:
             try:
+                ends = self.admin.list_partition_offsets(wanted)
+                offsets = {place: OffsetAndMetadata(found.offset, "", -1) for place, found in ends.items()}
                 self.admin.alter_group_offsets(self._group, offsets)
                 return
-            except (CoordinatorNotAvailableError, NotCoordinatorError, CoordinatorLoadInProgressError):
-                # A new cluster makes its offsets topic at the first question.
+            except NOT_YET:
                 if time.monotonic() > deadline:
                     raise
                 time.sleep(0.1)

@@ -37,7 +37,13 @@ class Latency:
 
 
 def measure(
-    cluster: Cluster, settings: Mapping[str, str], *, rate: float, seconds: float, payload: str = "light"
+    cluster: Cluster,
+    settings: Mapping[str, str],
+    *,
+    rate: float,
+    seconds: float,
+    payload: str = "light",
+    module: str = "tests.bench.lotrisk_worker",
 ) -> Latency:
     """Latency of lotrisk with the light function under `rate` records a second for `seconds` after a warm-up.
 
@@ -47,7 +53,7 @@ def measure(
     """
     total = int(rate * (WARM_SECONDS + seconds))
     with (
-        cluster.contender("tests.bench.lotrisk_worker", "light", from_end=True, settings=settings) as worker,
+        cluster.contender(module, "light", from_end=True, settings=settings) as worker,
         _process(cluster, "read", str(total)) as reader,
     ):
         cluster.await_ready(worker)
@@ -70,11 +76,12 @@ def measure(
     if answer.get("seen", 0) < total:
         raise NotKeptUp(f"{answer.get('seen')} of {total} records came out in time")
     ordered = sorted(answer["latencies"])
-    p50, p99, p999 = (_quantile(ordered, share) for share in (0.5, 0.99, 0.999))
+    p50, p99, p999 = (quantile(ordered, share) for share in (0.5, 0.99, 0.999))
     return Latency(p50, p99, p999, ordered[-1], len(ordered))
 
 
-def _quantile(ordered: list[float], share: float) -> float:
+def quantile(ordered: list[float], share: float) -> float:
+    """The value below which `share` of the ordered values are."""
     return ordered[min(len(ordered) - 1, int(len(ordered) * share))]
 
 

@@ -16,7 +16,7 @@ IMAGES = ROOT / "docs/performance"
 HEAD = """# Performance
 
 `make bench` measures everything on this page, side by side on one embedded Kafka, so that the ratios hold on any
-machine; `make bench ONLY=throughput` (or `real`, `stages`, `latency`, `growth`) runs a part. It writes
+machine; `make bench ONLY=throughput` (or `real`, `stages`, `latency`, `trace`, `growth`) runs a part. It writes
 `build/bench.json` (figure to `{value, unit, rounds}`) and charts to `build/bench/`. This page is written from the
 last run by `.venv/bin/python -m tests.bench --page`.
 
@@ -67,7 +67,7 @@ def write_page(figures: Figures) -> None:
     for chart in sorted(DETAIL.parent.glob("*.png")):
         shutil.copy(chart, IMAGES / chart.name)
     sections = [HEAD, _machine(figures), _targets(figures), _throughput(figures), _real(figures), _stages(figures)]
-    sections += [_latency(figures), CAUSE, _growth(figures), HOW, _settings()]
+    sections += [_latency(figures), CAUSE, _trace(figures), _growth(figures), HOW, _settings()]
     PAGE.write_text("\n".join(section.strip() + "\n" for section in sections if section), encoding="utf-8")
 
 
@@ -179,6 +179,26 @@ def _latency(figures: Figures) -> str:
                                  _shown(p99)[1]))  # fmt: skip
     head = ("records/s", "partitions", "guarantee", "p50 ms", "p99 ms", "p99.9 ms", "p99 over rounds")
     return f"## Latency\n\n![Latency](performance/latency.png)\n\n{_table(head, rows)}" if rows else ""
+
+
+STEPS = ("fetch", "queue", "enrich", "publish", "add_partitions", "produce", "add_offsets", "commit_offsets",
+         "end_transaction")  # fmt: skip
+
+
+def _trace(figures: Figures) -> str:
+    rows = []
+    for step in STEPS:
+        cells = []
+        for label in ("", ".exactly_once"):
+            names = [f"trace.{percentile}_ms.{step}{label}" for percentile in ("p50", "p99")]
+            cells += [f"{figures[name].value:,.1f}" if name in figures else "" for name in names]
+        rows.append((step.replace("_", " "), *cells))
+    if not any(any(row[1:]) for row in rows):
+        return ""
+    head = ("step, ms", "at least once p50", "p99", "exactly once p50", "p99")
+    refused = "trace.refused_percent.exactly_once"
+    share = f"AddPartitions refused at first: {figures[refused].value:.0f}% of requests." if refused in figures else ""
+    return f"{_table(head, rows)}\n\n`publish` holds the rows below it. {share}"
 
 
 def _growth(figures: Figures) -> str:
