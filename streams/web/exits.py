@@ -7,7 +7,13 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import orjson
-from aiokafka.errors import ProducerFenced
+from aiokafka.errors import (
+    ClusterAuthorizationFailedError,
+    GroupAuthorizationFailedError,
+    ProducerFenced,
+    TopicAuthorizationFailedError,
+    TransactionalIdAuthorizationFailed,
+)
 
 from streams.transport.outbox import DeliveryError
 
@@ -16,8 +22,15 @@ log = logging.getLogger(__name__)
 FENCED = "fenced"
 STALLED = "stalled"
 NOT_DELIVERED = "not_delivered"
+DENIED = "denied"
 UNEXPECTED = "unexpected"
-REASONS = (FENCED, STALLED, NOT_DELIVERED, UNEXPECTED)
+REASONS = (FENCED, STALLED, NOT_DELIVERED, DENIED, UNEXPECTED)
+_DENIALS = (
+    TopicAuthorizationFailedError,
+    GroupAuthorizationFailedError,
+    TransactionalIdAuthorizationFailed,
+    ClusterAuthorizationFailedError,
+)
 
 
 class StalledError(RuntimeError):
@@ -61,4 +74,6 @@ def reason_of(error: BaseException) -> str:
         return FENCED
     if isinstance(error, StalledError):
         return STALLED
+    if isinstance(error, _DENIALS):
+        return DENIED
     return NOT_DELIVERED if isinstance(error, DeliveryError) else UNEXPECTED

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from streams.broker import EmbeddedKafka
+from tests.deploy.engine import DOCKERFILE, IMAGE, docker, require_engine
 from tests.deploy.prometheus.live import tried  # noqa: F401 - a fixture, also of the dashboards' tests
 
 
@@ -56,3 +57,11 @@ def prometheus() -> str:
 def alertmanager() -> str:
     """The path of Alertmanager."""
     return _found("prometheus-alertmanager", "prometheus-alertmanager")
+
+
+@pytest.fixture(scope="session")
+def image() -> str:
+    """The image's name, after a build from this tree."""
+    require_engine()
+    docker("build", "--file", str(DOCKERFILE), "--tag", IMAGE, ".", seconds=400)
+    return IMAGE
