@@ -167,12 +167,13 @@ def rates(
         LineError: not an HTS number.
         EstimateError: the day is outside the book, or facts contradict each other or the origin.
     """
-    plan = (book.view(known_at)).plan(line, origin)
-    interval = bisect_right(plan.days, entry_date)
-    found = plan.memo.get((interval, facts))
-    if found is None or not book.trade.first_day <= entry_date <= book.trade.last_day:
-        found = _rate(book, plan, interval, entry_date, facts)
-        plan.remember((interval, facts), found)
+    view = book.view(known_at)
+    plan = view.plans.get((line, origin)) or view.plan(line, origin)
+    key = (bisect_right(plan.days, entry_date), facts)
+    found = plan.memo.get(key)
+    if found is None:
+        found = _rate(book, plan, key[0], entry_date, facts)
+        plan.remember(key, found)
     return found
 
 
@@ -212,7 +213,7 @@ def _price(scenario: Scenario, value_cents: int) -> Scenario:
         amount = (value_cents * numerator + half) // whole
         total += amount
         priced.append(_new(Component, (measure, authority, heading, rate_type, rate, amount, refundable)))
-    return Scenario(tuple(priced), scenario.total_rate_percent, total, scenario.terms)
+    return _new(Scenario, (tuple(priced), scenario.total_rate_percent, total, scenario.terms))
 
 
 def _rate(book: Book, plan: Plan, interval: int, entry_date: date, facts: Facts) -> DutyRates:
@@ -294,10 +295,8 @@ def _component(charge: Charge) -> Component:
 
 
 def _later_answers(plan: Plan, interval: int, facts: Facts) -> Iterator[tuple[date, DutyRates]]:
-    for number in range(interval + 1, len(plan.days) + 1):
+    for number in range(interval + 1, len(plan.days)):
         day = plan.days[number - 1]
-        if day > plan.view.trade.last_day:
-            return
         later = plan.memo.get((number, facts))
         if later is None:
             later = _answer(plan, number, facts)

@@ -141,7 +141,7 @@ class View:
         ]
         self._replacing = [self._replacement(measure) for measure in self.measures]
         self._regimes = [self._regime(rules, day) for day in self._rule_days]
-        self._plans: dict[tuple[str, str], Plan] = {}
+        self.plans: dict[tuple[str, str], Plan] = {}
 
     def plan(self, line: str, origin: str) -> Plan:
         """All that bears on a line, as typed, and an origin, over all dates.
@@ -150,11 +150,11 @@ class View:
             LineError: not an HTS number.
         """
         key = (line, origin)
-        plan = self._plans.get(key)
+        plan = self.plans.get(key)
         if plan is None:
-            if len(self._plans) >= _MAX_CACHE:
-                self._plans.clear()
-            plan = self._plans[key] = Plan(self, self._lines.match(line_digits(line)), origin)
+            if len(self.plans) >= _MAX_CACHE:
+                self.plans.clear()
+            plan = self.plans[key] = Plan(self, self._lines.match(line_digits(line)), origin)
         return plan
 
     def line_name(self, digits: str) -> str | None:
@@ -272,8 +272,8 @@ class Plan:
                 days.add(span.first)
                 if span.last < view.trade.last_day:
                     days.add(span.last + _ONE_DAY)
-        days.discard(date.min)
-        self.days = sorted(days)
+        first, after = view.trade.first_day, view.trade.last_day + _ONE_DAY
+        self.days = [first, *sorted(day for day in days if first < day < after), after]
         self._active: dict[int, tuple[tuple[Active, ...], tuple[MeasureRecord, ...]]] = {}
         self.memo: dict[tuple[int, Facts], DutyRates] = {}
 
@@ -283,15 +283,11 @@ class Plan:
             self.memo.clear()
         self.memo[key] = answer
 
-    def interval(self, day: date) -> int:
-        """Number of the interval of dates, in which nothing changes, that holds the day."""
-        return bisect_right(self.days, day)
-
     def active(self, interval: int) -> tuple[tuple[Active, ...], tuple[MeasureRecord, ...]]:
         """The duties of an interval in the order they are rated, and the notices and prohibitions that stand."""
         found = self._active.get(interval)
         if found is None:
-            day = self.days[interval - 1] if interval else self.view.trade.first_day
+            day = self.days[interval - 1]
             regime = self.view.regime(day)
             duties: list[tuple[int, Active]] = []
             others: list[MeasureRecord] = []
