@@ -71,7 +71,7 @@ def play(
                 fleet.start("b")
                 with SteadyLoad(ground, record, per_second) as load:
                     rehearsal = Rehearsal(guarantee, ground, fleet, load)
-                    rehearsal.moves_on()
+                    rehearsal.moves_on(60)
                     scene(rehearsal)
                 ground.wait_for_no_lag(catch_up_seconds, fleet.said)
                 exits, points = dict(fleet.exit_codes()), dict(fleet.failpoints_hit())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 from collections.abc import Callable
 from pathlib import Path
+from threading import Barrier
 
 from streams.broker import EmbeddedKafka
 from tests.rehearsal.fleet import wait_until
@@ -44,13 +45,10 @@ def test_a_worker_stopped_beyond_its_session_publishes_nothing_when_it_wakes(bro
 
 def test_a_broker_that_restarts(own_broker: Callable[..., EmbeddedKafka], tmp_path: Path) -> None:
     kafka = own_broker()
-    restarted = []
+    both_run = Barrier(2, action=kafka.restart)
 
     def scene(rehearsal: Rehearsal) -> None:
-        if rehearsal.guarantee == "exactly_once":
-            kafka.restart()
-            restarted.append(True)
-        wait_until(lambda: bool(restarted), 60, "the broker is back", rehearsal.fleet.said)
+        both_run.wait(timeout=90)
         rehearsal.moves_on(60)
 
     for played in play(kafka.bootstrap_servers, tmp_path, scene, record=MIXED, per_second=500, **SHORT):
