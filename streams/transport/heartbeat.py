@@ -143,5 +143,13 @@ async def _latest(settings: Settings) -> dict[bytes, dict[str, Any]]:
 def _keep(latest: dict[bytes, dict[str, Any]], key: bytes, value: bytes | None) -> None:
     if value is None:
         latest.pop(key, None)
+        return
+    try:
+        body = orjson.loads(value)
+    except orjson.JSONDecodeError:
+        body = None
+    # What is no heartbeat must stop neither a worker that starts nor a command.
+    if isinstance(body, dict) and (key == POLICY_KEY or ("worker" in body and "at" in body)):
+        latest[key] = body
     else:
-        latest[key] = orjson.loads(value)
+        log.warning("%s: not a heartbeat, left out: key %r", WORKERS.name, key)
