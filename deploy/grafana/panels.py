@@ -134,7 +134,6 @@ BOOK = Panel(
     "short",
     (Query(f"count by (book, instance) ({m.BOOK_INFO.name})", "{{instance}}: {{book}}"),),
     kind="table",
-    width=12,
 )
 VERIFIED = Panel(
     "Days since the book was verified",
@@ -390,6 +389,7 @@ POLICY = Dashboard(
                     "Measures on trade.policy whose last record can't be used; `lotrisk status --json` says why.",
                     "short",
                     (Query(f"max({m.POLICY_REFUSED.name})", "measures"),),
+                    width=4,
                     trouble=True,
                 ),
             ),

@@ -22,6 +22,7 @@ ROOT = Path(__file__).resolve().parents[2]
 DATA = ROOT / "build" / "deploy" / "dashboards.json"
 COLUMNS = 24
 MOST_SERIES = 8
+GAP_SECONDS = 6.0
 UNIT = {"cps": "{:g}/s", "s": "{:g} s", "percentunit": "{:.0%}", "d": "{:g} d"}
 
 
@@ -33,7 +34,17 @@ def _value(unit: str, value: float) -> str:
     return UNIT.get(unit, "{:g}").format(round(value, 3))
 
 
-def _draw(panel: dict[str, Any], axes: Axes) -> None:
+def _with_gaps(points: list[list[float]]) -> list[list[float]]:
+    """The points, with a hole where some are missing, as Grafana shows it."""
+    shown: list[list[float]] = []
+    for at, value in points:
+        if shown and at - shown[-1][0] > GAP_SECONDS:
+            shown.append([at, float("nan")])
+        shown.append([at, value])
+    return shown
+
+
+def _draw(panel: dict[str, Any], axes: Axes, end: float) -> None:
     axes.set_title(panel["title"], fontsize=9, loc="left", color="#ddd")
     axes.set_facecolor("#181b1f")
     series = [one for one in panel["series"] if one[1]]
@@ -42,13 +53,16 @@ def _draw(panel: dict[str, Any], axes: Axes) -> None:
         if panel["kind"] == "stat":
             axes.text(0.5, 0.45, _value(panel["unit"], series[0][1][-1][1]), fontsize=22, ha="center", color="#73bf69")
         else:
-            legends = sorted({legend for legend, _ in series})
+            now = max(points[-1][0] for _, points in series)
+            legends = sorted({legend for legend, points in series if points[-1][0] == now})
             axes.text(
                 0.02, 0.9, "\n".join(legends[:MOST_SERIES]), fontsize=8, va="top", color="#ddd", family="monospace"
             )
         return
     for legend, points in series[:MOST_SERIES]:
-        axes.plot([at for at, _ in points], [value for _, value in points], linewidth=0.9, label=legend)
+        shown = _with_gaps(points)
+        axes.plot([at for at, _ in shown], [value for _, value in shown], linewidth=0.9, label=legend)
+    axes.set_xlim(0, end)
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: _value(panel["unit"], value)))
     axes.set_ylim(bottom=0)
     axes.tick_params(labelsize=6, colors="#999")
@@ -67,13 +81,16 @@ def draw(board: dict[str, Any], path: Path) -> None:
                 room = COLUMNS
             lines[-1].append(panel)
             room -= panel["width"]
+    end = max(
+        points[-1][0] for row in board["rows"] for panel in row["panels"] for _, points in panel["series"] if points
+    )
     figure = plt.figure(figsize=(15, 2.4 * len(lines) + 0.6), facecolor="#111217", layout="constrained")
     figure.suptitle(f"{board['title']} (seconds since the failures began)", fontsize=12, color="#eee")
     grid = figure.add_gridspec(len(lines), COLUMNS)
     for y, line in enumerate(lines):
         x = 0
         for panel in line:
-            _draw(panel, figure.add_subplot(grid[y, x : x + panel["width"]]))
+            _draw(panel, figure.add_subplot(grid[y, x : x + panel["width"]]), end)
             x += panel["width"]
     figure.savefig(path, dpi=80)
     plt.close(figure)

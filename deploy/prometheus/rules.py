@@ -247,7 +247,7 @@ def alerts(pace: Pace) -> tuple[Alert, ...]:
         Alert(
             "LotriskWorkerEndedItself",
             Severity.TICKET,
-            ended("stalled|unexpected"),
+            ended("stalled|denied|unexpected"),
             pace.hold(0),
             "{{ $labels.instance }} ended itself: {{ $labels.reason }}",
             "The worker stopped before a commit since something was wrong (exit status 70); its log's last line says "

@@ -27,7 +27,7 @@ HEAD = f"""\
 
 A real Prometheus and Alertmanager on real workers and Apache Kafka. The rules run at a pace of {PACE.scale:g}: a minute
 of theirs takes a second, {PACE.scrape_seconds:g} s between two scrapes. Seconds count from the failure to the message
-at the webhook, and from its end to the message that it is over.
+at the webhook, and from the first step against it to the message that it is over.
 
 | rule | failure | seconds to fire | seconds to resolve |
 | --- | --- | --- | --- |
@@ -83,8 +83,8 @@ def make_happen(tried: Tried, failure: Failure) -> list[tuple[Row, float]]:
     began = time.monotonic()
     failure.begin(stage)
     _wait_for_fire(tried, failure, failure.alerts, began)
-    failure.heal(stage)
     healed = time.monotonic()
+    failure.heal(stage)
     waiting = [(tried.rows[name], healed) for name in failure.alerts]
     if failure.aftermath:
         failure.settle(stage)

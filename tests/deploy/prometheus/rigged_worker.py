@@ -1,6 +1,6 @@
 """`lotrisk worker` with a fault built in, named by RIGS: what no configuration can bring about.
 
-losing: a bug in the enrichment that drops every 20th vehicle without a word.
+losing: a bug in the enrichment that drops every 20th record without a word.
 unverified: reference data that nobody has verified since 2020.
 """
 
@@ -25,17 +25,18 @@ RIGS = os.environ["RIGS"].split(",")
 
 
 def agents() -> tuple[Agent, ...]:
-    """Vehicles, with the bug or without, and parts."""
-    if "losing" not in RIGS:
-        return (vehicles, parts)
-    seen = count(1)
-    honest = vehicles.PIPELINE.enrich
+    """Vehicles and parts, with the bug or without."""
+    return tuple(_losing(agent) for agent in (vehicles, parts)) if "losing" in RIGS else (vehicles, parts)
 
-    def losing(key: bytes | None, value: bytes | None, context: Context) -> Outcome:
+
+def _losing(agent: Agent) -> Agent:
+    seen = count(1)
+    honest = agent.PIPELINE.enrich
+
+    def enrich(key: bytes | None, value: bytes | None, context: Context) -> Outcome:
         return honest(key, value, context) if next(seen) % 20 else cast(Outcome, None)
 
-    pipeline = replace(vehicles.PIPELINE, enrich=losing)
-    return (cast(Agent, SimpleNamespace(PIPELINE=pipeline, register=vehicles.register)), parts)
+    return cast(Agent, SimpleNamespace(PIPELINE=replace(agent.PIPELINE, enrich=enrich), register=agent.register))
 
 
 def main() -> int:

@@ -281,7 +281,7 @@ class Stage:
                 pod.look()
 
     def _traffic(self) -> None:
-        """A lot whose prices move; `bad_share` of the vehicles can't be read."""
+        """A lot whose prices move, and where some are sold; `bad_share` of the vehicles can't be read."""
         producer = KafkaProducer(bootstrap_servers=self.kafka.bootstrap_servers, max_block_ms=2000)
         vehicles, parts = (topic.full_name(PREFIX) for topic in (VEHICLES, PARTS))
         number = 0
@@ -292,7 +292,7 @@ class Stage:
                     dealer, vin = f"d{number % 50}", VINS[number % 3]
                     bad = number * self.bad_share % 1 < self.bad_share
                     record = {"dealer_id": dealer, "vin": vin, "price_usd": f"{10_000 + number % 9_000}.00"}
-                    value = b"{" if bad else json.dumps(record).encode()
+                    value = b"{" if bad else json.dumps(record).encode() if number % 40 else None
                     producer.send(vehicles, value, key=f"{dealer}:{vin}".encode())
                 for _ in range(PARTS_A_SECOND // 10):
                     part = {"dealer_id": f"d{number % 50}", "part_number": "04152-YZZA1", "description": "OIL FILTER",

@@ -147,6 +147,7 @@ CASES: dict[str, tuple[Case, ...]] = {
     "LotriskWorkerEndedItself": (
         Case("it stalled", exits("stalled", "0 1x30"), {"3m": ({**INSTANCE, "reason": "stalled"},), "25m": ()}),
         Case("nobody foresaw it", exits("unexpected", "0 1x30"), {"3m": ({**INSTANCE, "reason": "unexpected"},)}),
+        Case("it was refused", exits("denied", "0 1x30"), {"3m": ({**INSTANCE, "reason": "denied"},)}),
         quiet("it was fenced", exits("fenced", "0 1x30"), "3m"),
     ),
     "LotriskRebalanceStorm": (
