@@ -148,11 +148,9 @@ class Fleet:
         self.workers[name].send(signal.SIGKILL)
 
     def rebalance(self) -> None:
-        """Ask a live worker to ask for a rebalance."""
-        for worker in self.workers.values():
-            if worker.alive:
-                worker.send(signal.SIGUSR1)
-                return
+        """Ask for a rebalance: every live worker does, since only the leader of the group is listened to."""
+        for worker in list(self.workers.values()):
+            worker.send(signal.SIGUSR1)
 
     def wait_until_ready(self, seconds: float = 30) -> None:
         """Poll until every living worker says that it is ready."""
