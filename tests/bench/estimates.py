@@ -18,7 +18,7 @@ REMEMBERED = 1_000
 
 
 def estimates_per_second(rounds: int = 20) -> dict[str, float]:
-    """`estimate.cold_per_s` over every line, origin and interval of two years, once; `estimate.memoised_per_s` again."""
+    """Estimates a second over every line, origin and interval of two years, once, and then over some of them again."""
     trade = load_trade()
     days = [trade.verified - timedelta(days=number) for number in range(0, 640, 7)]
     lines = [row.hts for row in trade.lines]
@@ -38,6 +38,7 @@ def estimates_per_second(rounds: int = 20) -> dict[str, float]:
         estimate(book, line, origin, day, 2_400_000)
     cold = len(questions) / (time.process_time() - started)
     some = chance.sample(questions, REMEMBERED)
+    book = build_book(trade, trade.verified)
     for line, origin, day in some:
         estimate(book, line, origin, day, 2_400_000)
     started = time.process_time()
