@@ -150,7 +150,8 @@ class Fleet:
     def rebalance(self) -> None:
         """Ask for a rebalance: every live worker does, since only the leader of the group is listened to."""
         for worker in list(self.workers.values()):
-            worker.send(signal.SIGUSR1)
+            if "worker ready" in worker.said():  # before that the signal would end it
+                worker.send(signal.SIGUSR1)
 
     def wait_until_ready(self, seconds: float = 30) -> None:
         """Poll until every living worker says that it is ready."""
