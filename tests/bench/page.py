@@ -36,6 +36,7 @@ HOW = """## How it is measured
 - **Stages** are timed in process on the generated lot, warm, in processor time; a stage is timed over the whole lot
   at once. `expose` is what building profiles of VIN patterns (or part families) not seen before adds, spread over
   the lot.
+- **Trace** is one run a guarantee with a stop-watch on every step (`tests/bench/traced_worker.py`).
 - **Latency** is from the time a record was *due* to a `read_committed` reader having it. Generator and reader are
   processes of their own. The due time is the record's Kafka timestamp, so a generator that is held up makes the
   figure worse, not better (no coordinated omission). The first 3 s are left out.
@@ -44,20 +45,25 @@ HOW = """## How it is measured
 
 CAUSE = """## Why exactly once takes longer
 
-One batch, traced at 2,000 records/s over 4 partitions: fetch, queue and lane take what they take in at least once.
-The rest is the transaction, five requests one after the other: AddPartitions, Produce, AddOffsets, TxnOffsetCommit,
-EndTxn, each 3 to 8 ms on 2 shared cores. Batches wait for the one before, so a record pays for half a cycle on
-average and two at the worst.
+At 2,000 records/s over 4 partitions a batch is fetched and enriched in the same time in both guarantees. In at
+least once it is then one Produce request. In exactly once it is a transaction of five requests, one after the
+other: AddPartitions, Produce, AddOffsets, TxnOffsetCommit, EndTxn. The next batch of the partition waits in `queue`
+until they are through, so a record pays for half a transaction on average before its own begins, and for a whole
+slow one at the worst: the table shows `publish` and `queue` growing together.
 
-- **The wait after a commit.** EndTxn is answered before the markers are written; until they are, the broker refuses
-  the next AddPartitions (`CONCURRENT_TRANSACTIONS`), and aiokafka waits 20 ms before it asks again. In the trace
-  that met 20% to 47% of the transactions. lotrisk asks again after 2 ms.
-- **Requests side by side don't help.** AddOffsets while a Produce is under way makes the broker's check of the
-  transaction fail (`NOT_ENOUGH_REPLICAS` to clients of this age), and the retry costs 100 ms: slower, tried and
-  left.
-- **Many partitions in one worker.** Requests a second grow with the partitions, until the cores are busy with
-  transactions of a few records each; then latency grows with the queue. More workers, or fewer partitions a worker,
-  is the cure.
+- **The wait after a commit.** Kafka answers EndTxn before the transaction's markers are written, and until they are
+  it refuses the producer's next AddPartitions (`CONCURRENT_TRANSACTIONS`): 23 to 47 times in 100 transactions in
+  the first traces, and aiokafka pauses 20 ms each time. lotrisk asks again after 2 ms: three paired runs on a busy
+  machine took the median latency from 203 to 158, 288 to 213 and 236 to 141 ms.
+- **The broker's check.** It asks the transaction coordinator about a producer's first batch in each transaction, so
+  Produce takes longer than in at least once; TxnOffsetCommit too.
+- **Requests side by side.** With AddOffsets sent while a Produce is under way, that check meets a change in
+  progress and fails the Produce (`NOT_ENOUGH_REPLICAS`, as clients of aiokafka's protocol version are told);
+  aiokafka warns and repeats it after 100 ms. One round each way on a busy machine was better once and worse once:
+  left, as no gain was shown for the retries.
+- **A shorter thread switch interval** (0.5 ms) showed no steady difference in two paired runs of each guarantee.
+- **Many partitions in one worker** mean as many transactions at once, each of fewer records; when the cores are
+  busy with them, batches wait longer and grow. More workers, or fewer partitions a worker, is the cure.
 """
 
 
@@ -190,15 +196,21 @@ def _trace(figures: Figures) -> str:
     for step in STEPS:
         cells = []
         for label in ("", ".exactly_once"):
-            names = [f"trace.{percentile}_ms.{step}{label}" for percentile in ("p50", "p99")]
+            names = [f"trace.{percentile}_ms.{step}{label}" for percentile in ("mean", "p99")]
             cells += [f"{figures[name].value:,.1f}" if name in figures else "" for name in names]
         rows.append((step.replace("_", " "), *cells))
     if not any(any(row[1:]) for row in rows):
         return ""
-    head = ("step, ms", "at least once p50", "p99", "exactly once p50", "p99")
-    refused = "trace.refused_percent.exactly_once"
-    share = f"AddPartitions refused at first: {figures[refused].value:.0f}% of requests." if refused in figures else ""
-    return f"{_table(head, rows)}\n\n`publish` holds the rows below it. {share}"
+    head = ("step, ms", "at least once, mean", "p99", "exactly once, mean", "p99")
+    refused = "trace.refusals_per_100.exactly_once"
+    share = (
+        f"AddPartitions was refused {figures[refused].value:.0f} times in 100 transactions."
+        if refused in figures
+        else ""
+    )
+    return (
+        f"{_table(head, rows)}\n\n`publish` holds the rows below it; their means are a batch, repeats included. {share}"
+    )
 
 
 def _growth(figures: Figures) -> str:
