@@ -133,6 +133,7 @@ docs: install ## Write the generated pages of docs/, the alert rules and the das
 	$(PY) -m tests.contract.frame.generated
 	$(PY) -m deploy.prometheus.generate
 	$(PY) -m deploy.grafana.generate
+	$(PY) -m deploy.kubernetes.generate
 
 .PHONY: pictures
 pictures: install $(BENCH)/.installed ## Draw the dashboards from what the last `make test-deploy` saw, into docs/images
@@ -146,6 +147,7 @@ lock: install ## Write the lock files from pyproject.toml, keeping what is pinne
 	$(LOCK) $(ARGS) --output-file requirements.lock
 	$(LOCK) $(ARGS) --extra dev --constraint requirements.lock --output-file requirements-dev.lock
 	$(LOCK) $(ARGS) --extra bench --output-file requirements-bench.lock
+	$(patsubst pyproject.toml,deploy/image/build.in,$(LOCK)) $(ARGS) --output-file deploy/image/build.lock
 	@$(MAKE) --no-print-directory install
 
 .PHONY: clean

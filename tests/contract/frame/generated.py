@@ -10,6 +10,7 @@ ROOT = Path(__file__).resolve().parents[3]
 PAGES: dict[str, tuple[str, ...]] = {
     "docs/metrics.md": ("metrics", "--markdown"),
     "docs/settings.md": ("settings", "--markdown"),
+    "docs/principals.md": ("deploy", "principals"),
 }
 
 
