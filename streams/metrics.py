@@ -353,6 +353,10 @@ class LatencyHistogram:
         self._counts: dict[str, list[int]] = {}
         self._sums: dict[str, float] = {}
 
+    def begin(self, topic: str) -> None:
+        """Show `topic` with nothing in it: a first scrape that already holds a backlog would be seen as no increase."""
+        self._counts.setdefault(topic, [0] * (len(self._bounds) + 1))
+
     def observe_since(self, topic: str, timestamps_ms: Sequence[int], now: float) -> None:
         """Observe `now` (Unix seconds) minus each timestamp (Unix milliseconds); negative ones are left out."""
         ordered = sorted(timestamps_ms)
@@ -377,7 +381,7 @@ class LatencyHistogram:
         family = HistogramMetricFamily(self._metric.name, self._metric.help, labels=self._metric.labels)
         for topic, counts in self._counts.items():
             bounds = [*(str(float(bound)) for bound in self._bounds), "+Inf"]
-            family.add_metric([topic], list(zip(bounds, map(float, counts), strict=True)), self._sums[topic])
+            family.add_metric([topic], list(zip(bounds, map(float, counts), strict=True)), self._sums.get(topic, 0.0))
         yield family
 
 

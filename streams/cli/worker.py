@@ -97,6 +97,8 @@ async def _serve(settings: Settings, agents: Sequence[Agent]) -> int:
 
     metrics = Metrics(CollectorRegistry())
     metrics.build(__version__)
+    for agent in agents:
+        metrics.latency.begin(agent.PIPELINE.source.full_name(settings.topic_prefix))
     exits = Exits(settings.state_dir)
     metrics.exits_before(exits.counts())
 

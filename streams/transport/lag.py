@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import closing
@@ -14,11 +15,14 @@ from kafka.errors import (
     CoordinatorNotAvailableError,
     GroupIdNotFoundError,
     NotCoordinatorError,
+    TopicAuthorizationFailedError,
 )
 from kafka.structs import OffsetAndMetadata
 
 from streams.connection import kafka_python_options
 from streams.settings import Settings
+
+log = logging.getLogger(__name__)
 
 COORDINATOR_SECONDS = 15.0
 """How long the group's coordinator is waited for: a new cluster makes its offsets topic at the first question."""
@@ -83,7 +87,8 @@ class GroupLag:
 
     A producer with transactions ends each with a marker, and what it aborts stays in the log; no consumer is ever given
     either, so the committed offset can't pass them until a record follows. Where neither end moved between two
-    questions, the rest is read; without a record in it there is no lag.
+    questions, the rest is read; without a record in it there is no lag. That needs the
+    right to read the topics: a principal that may only describe them is shown the upper bound.
     """
 
     def __init__(self, settings: Settings, topics: Sequence[str], *, timeout_seconds: float = 30.0) -> None:
@@ -92,6 +97,7 @@ class GroupLag:
         self._timeout = timeout_seconds
         self._before: dict[TopicPartition, PartitionLag] = {}
         self._no_records: dict[TopicPartition, PartitionLag] = {}
+        self._may_read = True
 
     def ask(self) -> list[PartitionLag]:
         """The lag now, by topic and partition.
@@ -106,8 +112,13 @@ class GroupLag:
         still = {tp: lag for tp, lag in found.items() if lag.lag and self._before.get(tp) == lag}
         self._before = found
         self._no_records = {tp: lag for tp, lag in self._no_records.items() if still.get(tp) == lag}
-        if unsure := {tp: lag for tp, lag in still.items() if tp not in self._no_records}:
-            self._no_records |= {tp: unsure[tp] for tp in self._without_records(unsure)}
+        unsure = {tp: lag for tp, lag in still.items() if tp not in self._no_records}
+        if unsure and self._may_read:
+            try:
+                self._no_records |= {tp: unsure[tp] for tp in self._without_records(unsure)}
+            except TopicAuthorizationFailedError as error:
+                self._may_read = False
+                log.warning("may not read the topics, so markers of transactions count as lag: %s", error)
         return [replace(lag, committed=lag.end) if tp in self._no_records else lag for tp, lag in found.items()]
 
     def _without_records(self, lags: Mapping[TopicPartition, PartitionLag]) -> set[TopicPartition]:

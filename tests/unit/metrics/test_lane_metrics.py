@@ -138,3 +138,15 @@ class TestProgress:
         progress.update(now=50.0, committed=11)
         assert progress.lag == 989
         assert progress.stuck_seconds(51.0) == 1.0
+
+
+def test_latency_shows_a_topic_before_its_first_record() -> None:
+    registry = CollectorRegistry()
+    metrics = Metrics(registry, clock=lambda: 1_000.0)
+    metrics.latency.begin("dms.vehicles")
+    labels = {"topic": "dms.vehicles"}
+    assert registry.get_sample_value("lotrisk_latency_seconds_count", labels) == 0
+    metrics.latency.observe_since("dms.vehicles", [999_000], 1_000.0)
+    metrics.latency.begin("dms.vehicles")
+    assert registry.get_sample_value("lotrisk_latency_seconds_count", labels) == 1
+    assert registry.get_sample_value("lotrisk_latency_seconds_sum", labels) == 1
