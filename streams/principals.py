@@ -95,12 +95,12 @@ class Principal:
         return f"lotrisk-{self.role}"
 
 
-ADMIN = Principal("admin", "creates and alters the topics: `lotrisk topics`", provisions=True)
+ADMIN = Principal("admin", "creates and alters the topics: `lotrisk topics apply`", provisions=True)
 DMS = Principal("dms", "a dealer's system that writes canonical records itself")
 FEEDS = Principal("feeds", "loads files: `lotrisk load`; reads what stands, to find what a snapshot leaves out")
 POLICY_DESK = Principal(
     "policy",
-    "publishes measures: `lotrisk policy`; reads the lot to preview them, and the heartbeats to see them taken in",
+    "publishes measures: `lotrisk policy publish`; reads the lot for the preview, and heartbeats to see them taken in",
     transactions=(POLICY,),
 )
 WORKER = Principal(
@@ -118,7 +118,7 @@ CONSUMER = Principal(
 )
 OPERATOR = Principal(
     "operator",
-    "a person on call: `lotrisk status`, `lotrisk get`, `lotrisk dlq`",
+    "a person on call: `lotrisk status`, `lotrisk get`, `lotrisk dlq list`, `lotrisk dlq replay`",
     describes_group=True,
 )
 

@@ -5,6 +5,7 @@ The v1 API (Strimzi 0.49 and later). The documents are plain dictionaries, so th
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 
 from streams.principals import PRINCIPALS, Acl, Principal, acls
@@ -103,11 +104,11 @@ def _lines(node: Node, depth: int) -> list[str]:
         return found
     assert isinstance(node, Sequence)
     for value in node:
-        if isinstance(value, str | int):
+        if isinstance(value, str | int) or not value:
             found.append(f"{pad}- {_scalar(value)}")
         else:
             first, *rest = _lines(value, depth + 1)
-            found += [f"{pad}- {first.strip()}", *rest]
+            found += [f"{pad}- {first.lstrip()}", *rest]
     return found
 
 
@@ -120,7 +121,7 @@ def _scalar(value: Node) -> str:
         plain = value.replace("-", "").replace(".", "").replace("/", "")
         words = plain.isalnum() and value[0].isalpha() and value.isascii()
         # YAML 1.1 takes these words for booleans and nothing.
-        return value if words and value.lower() not in _NOT_TEXT else '"' + value.replace('"', '\\"') + '"'
+        return value if words and value.lower() not in _NOT_TEXT else json.dumps(value, ensure_ascii=False)
     return "{}" if isinstance(value, Mapping) else "[]"
 
 

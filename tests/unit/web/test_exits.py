@@ -5,7 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from aiokafka.errors import ProducerFenced
+from aiokafka.errors import (
+    GroupAuthorizationFailedError,
+    ProducerFenced,
+    TopicAuthorizationFailedError,
+    TransactionalIdAuthorizationFailed,
+)
 
 from streams.transport.outbox import DeliveryError
 from streams.web.exits import REASONS, Exits, StalledError
@@ -21,6 +26,9 @@ def test_every_reason_is_shown_from_the_start(tmp_path: Path) -> None:
         (ProducerFenced(), "fenced"),
         (StalledError("stands still"), "stalled"),
         (DeliveryError("transaction took longer"), "not_delivered"),
+        (TopicAuthorizationFailedError("vehicles.enriched"), "denied"),
+        (GroupAuthorizationFailedError("lotrisk"), "denied"),
+        (TransactionalIdAuthorizationFailed("lotrisk-dms.vehicles-0"), "denied"),
         (KeyError("x"), "unexpected"),
     ],
 )
