@@ -39,6 +39,9 @@ class EventType(StrEnum):
     VEHICLE_REMOVED = "lotrisk.vehicle.removed"
     PART_ENRICHED = "lotrisk.part.enriched"
     PART_REMOVED = "lotrisk.part.removed"
+    FLAG_RAISED = "lotrisk.flag.raised"
+    FLAG_CHANGED = "lotrisk.flag.changed"
+    FLAG_CLEARED = "lotrisk.flag.cleared"
 
 
 _CONTRACT_OF = {EventType.VEHICLE_ENRICHED: "enriched-vehicle", EventType.PART_ENRICHED: "enriched-part"}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Iterable
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, cast
 
 import faust
@@ -14,6 +15,7 @@ from streams.connection import aiokafka_options
 from streams.enrich.context import Context
 from streams.metrics import Metrics
 from streams.settings import Settings
+from streams.state.store import StateStore
 from streams.transport.lanes import Lanes
 from streams.transport.pipeline import Pipeline
 from streams.transport.preflight import inspect_topics
@@ -73,10 +75,13 @@ def create_app(
     metrics: Metrics,
     fatal: Callable[[BaseException], None],
     follower: PolicyFollower | None = None,
+    states: StateStore | None = None,
+    since: Callable[[], datetime] | None = None,
 ) -> LotriskApp:
     """The application for `settings`, without agents; `fatal` is told what no lane can go on after.
 
-    Without a `follower` the book doesn't hear of `trade.policy`.
+    Without a `follower` the book doesn't hear of `trade.policy`; without `states` nothing that was published before is
+    remembered. `since` tells when the book in force came about.
     """
     app = LotriskApp(
         settings.group,
@@ -100,7 +105,9 @@ def create_app(
     app.settings = settings
     app.pipelines = tuple(pipelines)
     app.follower = follower
-    app.lanes = Lanes(settings, app.pipelines, context=context, metrics=metrics, fatal=fatal)
+    app.lanes = Lanes(
+        settings, app.pipelines, context=context, metrics=metrics, fatal=fatal, states=states, since=since
+    )
 
     async def lease(*_: object, **__: object) -> None:
         generation = app.consumer_generation_id

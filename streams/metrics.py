@@ -87,6 +87,20 @@ NOTES = Metric(
     ("topic", "code"),
     "records",
 )
+FLAG_EVENTS = Metric(
+    "lotrisk_flag_events_total",
+    Kind.COUNTER,
+    "Events published on risk.flags, by what happened: raised, changed, cleared.",
+    ("topic", "change"),
+    "records",
+)
+RERATED = Metric(
+    "lotrisk_rerated_total",
+    Kind.COUNTER,
+    "Held records brought up to a new book, by result: changed (published again) or unchanged.",
+    ("topic", "result"),
+    "records",
+)
 BATCH_RECORDS = Metric(
     "lotrisk_batch_records",
     Kind.HISTOGRAM,
@@ -186,6 +200,7 @@ BUILD_INFO = Metric("lotrisk_build_info", Kind.GAUGE, "1 for the version of the 
 
 CATALOGUE: tuple[Metric, ...] = (
     RECORDS_IN, RECORDS_OUT, RECORDS_UNCHANGED, RECORDS_SUPERSEDED, TOMBSTONES, DEAD_LETTERS, NOTES,
+    FLAG_EVENTS, RERATED,
     BATCH_RECORDS, BATCH_BYTES, BATCH_SECONDS, LATENCY_SECONDS,
     TRANSACTIONS_COMMITTED, TRANSACTIONS_ABORTED, TRANSACTION_SECONDS, FENCED_PRODUCERS, REBALANCES,
     LAG, COMMITTED_AGE, PAUSED, IN_FLIGHT_RECORDS, IN_FLIGHT_BYTES,
@@ -339,6 +354,17 @@ class LaneMetrics:
         """Count one aborted transaction."""
         self._metrics.transactions_aborted.labels(self.topic).inc()
 
+    def flag_events(self, changes: Mapping[str, int]) -> None:
+        """Count flags raised, changed and cleared, once they are committed."""
+        for change, count in changes.items():
+            self._metrics.flag_events.labels(self.topic, _code(change)).inc(count)
+
+    def rerated(self, *, changed: int, unchanged: int) -> None:
+        """Count held records that were brought up to a new book."""
+        for result, count in (("changed", changed), ("unchanged", unchanged)):
+            if count:
+                self._metrics.rerated.labels(self.topic, result).inc(count)
+
     def fenced(self) -> None:
         """Count a producer that a newer owner shut out."""
         self._metrics.fenced_producers.labels(self.topic).inc()
@@ -431,6 +457,8 @@ class Metrics:
         self.tombstones = _counter(TOMBSTONES, registry)
         self.dead_letters = _counter(DEAD_LETTERS, registry)
         self.notes = _counter(NOTES, registry)
+        self.flag_events = _counter(FLAG_EVENTS, registry)
+        self.rerated = _counter(RERATED, registry)
         self.batch_records = _histogram(BATCH_RECORDS, registry)
         self.batch_bytes = _histogram(BATCH_BYTES, registry)
         self.batch_seconds = _histogram(BATCH_SECONDS, registry)

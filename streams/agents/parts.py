@@ -5,13 +5,23 @@ from __future__ import annotations
 import faust
 
 from schemas.cloudevents import EventType
+from schemas.enriched import OWNED_FIELDS_PART
 from streams.app import LotriskApp, batch_topic
 from streams.enrich.part import enrich_part
 from streams.topics import PARTS, PARTS_DLQ, PARTS_ENRICHED
 from streams.transport.batch import RecordBatch
 from streams.transport.pipeline import Pipeline
 
-PIPELINE = Pipeline(PARTS, PARTS_ENRICHED, PARTS_DLQ, EventType.PART_ENRICHED, EventType.PART_REMOVED, enrich_part)
+PIPELINE = Pipeline(
+    source=PARTS,
+    enriched=PARTS_ENRICHED,
+    dead_letters=PARTS_DLQ,
+    enriched_event=EventType.PART_ENRICHED,
+    removed_event=EventType.PART_REMOVED,
+    enrich=enrich_part,
+    identity="part_number",
+    owned=OWNED_FIELDS_PART,
+)
 
 
 def register(app: LotriskApp) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import faust
 
 from schemas.cloudevents import EventType
+from schemas.enriched import OWNED_FIELDS_VEHICLE
 from streams.app import LotriskApp, batch_topic
 from streams.enrich.vehicle import enrich_vehicle
 from streams.topics import VEHICLES, VEHICLES_DLQ, VEHICLES_ENRICHED
@@ -12,7 +13,14 @@ from streams.transport.batch import RecordBatch
 from streams.transport.pipeline import Pipeline
 
 PIPELINE = Pipeline(
-    VEHICLES, VEHICLES_ENRICHED, VEHICLES_DLQ, EventType.VEHICLE_ENRICHED, EventType.VEHICLE_REMOVED, enrich_vehicle
+    source=VEHICLES,
+    enriched=VEHICLES_ENRICHED,
+    dead_letters=VEHICLES_DLQ,
+    enriched_event=EventType.VEHICLE_ENRICHED,
+    removed_event=EventType.VEHICLE_REMOVED,
+    enrich=enrich_vehicle,
+    identity="vin",
+    owned=OWNED_FIELDS_VEHICLE,
 )
 
 

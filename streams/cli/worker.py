@@ -49,8 +49,8 @@ class Agent(Protocol):
     def register(self) -> Callable[[LotriskApp], None]: ...
 
 
-def run(settings: Settings, agents: Sequence[Agent] | None = None) -> int:
-    """Run one worker in this process with `agents` (vehicles and parts).
+def run(settings: Settings, agents: Sequence[Agent] | None = None, *, remember: bool = True) -> int:
+    """Run one worker in this process with `agents` (vehicles and parts); without `remember` it keeps no state.
 
     Returns the exit status: 0 when it was stopped, 1 when it could not start or crashed.
     """
@@ -67,7 +67,7 @@ def run(settings: Settings, agents: Sequence[Agent] | None = None) -> int:
         logging.getLogger(chatty).setLevel(max(logging.WARNING, logging.getLogger().level))
     # The consumer's thread makes a loop of its own by this policy.
     asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
-    return asyncio.run(_serve(settings, agents))
+    return asyncio.run(_serve(settings, agents, remember=remember))
 
 
 def end_process(error: BaseException) -> None:
@@ -77,7 +77,7 @@ def end_process(error: BaseException) -> None:
     os._exit(70)
 
 
-async def _serve(settings: Settings, agents: Sequence[Agent]) -> int:
+async def _serve(settings: Settings, agents: Sequence[Agent], *, remember: bool) -> int:
     from kafka.errors import KafkaError
     from prometheus_client import CollectorRegistry
 
@@ -87,6 +87,7 @@ async def _serve(settings: Settings, agents: Sequence[Agent]) -> int:
     from streams.metrics import Metrics
     from streams.reference import load
     from streams.settings import SettingsError
+    from streams.state.store import StateStore
     from streams.transport.books import Books
     from streams.transport.follower import PolicyFollower
     from streams.transport.heartbeat import Heartbeat
@@ -120,7 +121,10 @@ async def _serve(settings: Settings, agents: Sequence[Agent]) -> int:
         metrics=metrics,
         fatal=fatal,
         follower=follower,
+        states=StateStore(settings) if remember else None,
+        since=lambda: books.since,
     )
+    books.on_change(lambda _: app.lanes.book_changed())
     for agent in agents:
         agent.register(app)
     health = WorkerHealth(

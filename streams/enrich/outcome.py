@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple
+
+from streams.enrich.episodes import as_raised
+from streams.enrich.flags import Candidate
 
 
 class Reason(StrEnum):
@@ -21,12 +25,31 @@ class Reason(StrEnum):
     TOO_LARGE = "too_large"
 
 
+def assemble(body: bytes, flags: bytes, book: str) -> bytes:
+    """An enriched value: `body` is the JSON object without its closing brace, `flags` a JSON array."""
+    return b'%b,"flags":%b,"book":"%b"}' % (body, flags, book.encode())
+
+
 class Enriched(NamedTuple):
-    """The key and the JSON value for the enriched topic; `notes` are short codes the shell counts."""
+    """An enriched record but for its open flags and its book, which the lane adds.
+
+    `body`: the JSON object without its closing brace, without `flags` and `book`. `body[:canonical_end]` and a brace
+    are the record as it came; -1 where lotrisk's own names were in it, so that it was written anew. `flags`: what the
+    record calls for under `book`. `notes`: short codes that the shell counts.
+    """
 
     key: bytes
-    value: bytes
+    body: bytes
+    book: str
+    flags: tuple[Candidate, ...] = ()
     notes: tuple[str, ...] = ()
+    canonical_end: int = -1
+    updated_at: datetime | None = None
+
+    @property
+    def value(self) -> bytes:
+        """The enriched record where nothing was open before."""
+        return assemble(self.body, as_raised(self.flags, self.updated_at), self.book)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,6 @@ from schemas.part import Part
 from streams.enrich.bill import part_bill
 from streams.enrich.context import Context
 from streams.enrich.cost import NOTHING, UNKNOWN, change_json, part_change, part_cost_date, part_goods_kind
-from streams.enrich.episodes import as_raised
 from streams.enrich.exposure import Exposure, exposure, weakest
 from streams.enrich.flags import MOST_CENTS, Candidate
 from streams.enrich.invoice import Expected, invoice
@@ -22,7 +21,7 @@ from streams.enrich.outcome import Enriched, Outcome, Rejected, Removed
 from streams.enrich.part_family import FamilyFound, FamilyRules, candidate_lines, import_line
 from streams.enrich.part_flags import PartRisk, part_flags, part_risk
 from streams.enrich.record import read_record, splice
-from streams.enrich.tariff import Cents, Goods, Rated, View, cents, rate_goods, schedule, usd
+from streams.enrich.tariff import Cents, Goods, Rated, View, cents, entered_between, rate_goods, schedule, usd
 from streams.policy.facts import NO_FACTS, Claim, Facts, contradiction
 from streams.reference.dealer import plain
 
@@ -30,9 +29,7 @@ _USED_KINDS: Final = frozenset({PartKind.REMAN, PartKind.RECYCLED})
 DOMESTIC: Final = "US"
 """Made here, a part is not entered: it owes no duty, whatever else is unknown."""
 _NOTHING: Final = '["0.00","0.00","0.00"]'
-_NO_ENTRY: Final = (
-    f'{{"total_usd":{_NOTHING},"rate_percent":[0,0,0],"entry_from":null,"entry_to":null,"components":{{}}}}'
-)
+_NO_ENTRY: Final = f'{{"total_usd":{_NOTHING},"rate_percent":[0,0,0],"components":{{}}}}'
 _KIND: Final = {PartKind.OE: "oe", PartKind.AFTERMARKET: "aftermarket", None: "unknown"}
 
 
@@ -227,14 +224,14 @@ def expected_change(part: Part, what: PartProfile, amount: Cents | None, context
     return part_change(cost, invoice(known, kind, make, what.origin, part.importer_of_record, context), amount)
 
 
-def _priced(view: View | None, amount: Cents | None, quantity: float | None) -> tuple[str, str]:
+def _priced(view: View | None, amount: Cents | None, quantity: float | None, dates: str) -> tuple[str, str]:
     """A view and its total times the quantity, as JSON; null where the product is too large for the contract."""
     if view is None:
         return ("null", "null")
     if amount is None:
-        return (view.encode(None), "null")
+        return (view.rates.encode(None, dates), "null")
     found = view.rates.amounts(amount)
-    shown = view.rates.fill(found, view.first, view.last)
+    shown = view.rates.fill(found, dates)
     if quantity is None:
         return (shown, "null")
     low, central, high = (int(total * quantity + 0.5) for total in found[:3])
@@ -269,8 +266,10 @@ def _duty(part: Part, what: PartProfile, amount: Cents | None, context: Context)
             f'"tariff":{{"customs_value_usd":null,"importer_duty":{{{duty}}}}},"extended":{extended}',
             duty_facts(part, rated),
         )
-    landed, landed_extended = _priced(rated.landed, amount, quantity)
-    replacement, replacement_extended = _priced(rated.replacement, amount, quantity)
+    entered = "" if rated.landed is None else entered_between(rated.landed.first, rated.landed.last)
+    landed, landed_extended = _priced(rated.landed, amount, quantity, entered)
+    # Goods entered today carry no dates: a day that passes, or a new book, must not change what is said of them.
+    replacement, replacement_extended = _priced(rated.replacement, amount, quantity, "")
     extended = "null"
     if quantity is not None:
         extended = f'{{"landed":{landed_extended},"replacement":{replacement_extended}}}'
@@ -325,10 +324,8 @@ def enrich_part(key: bytes | None, value: bytes | None, context: Context) -> Out
     duty, missing = _duty(part, what, amount, context)
     expected = expected_change(part, what, amount, context)
     missing += cost_facts(part, expected)
-    flags = as_raised(called_for(part, what, expected, missing, context), part.updated_at)
+    flags = called_for(part, what, expected, missing, context)
     facts = orjson.dumps(list(dict.fromkeys((*what.missing_facts, *missing)))).decode()
-    members = (
-        f'{what.encoded},{duty}{_change_json(part, expected)},"flags":{flags.decode()},"missing_facts":{facts},'
-        f'"customer_facing_ok":false,"book":"{context.book.number}"'
-    )
-    return Enriched(key, splice(value, part.model_extra, OWNED_FIELDS_PART, members.encode()), what.notes)
+    members = f'{what.encoded},{duty}{_change_json(part, expected)},"missing_facts":{facts},"customer_facing_ok":false'
+    body, canonical_end = splice(value, part.model_extra, OWNED_FIELDS_PART, members.encode())
+    return Enriched(key, body, str(context.book.number), tuple(flags), what.notes, canonical_end, part.updated_at)

@@ -92,16 +92,19 @@ class ViewRates:
             found += (a, b, c)
         return found
 
-    def encode(self, value: Cents | None, first: date, last: date) -> str:
-        """The view as JSON of a `schemas.enriched.DutyView`; without a value the rate stands alone."""
-        if value is None:
-            return self.template_without_value % (first, last)
-        return self.fill(self.amounts(value), first, last)
+    def encode(self, value: Cents | None, dates: str = "") -> str:
+        """The view as JSON of a `schemas.enriched.DutyView`; without a value the rate stands alone.
 
-    def fill(self, found: list[int], first: date, last: date) -> str:
+        `dates` are the members `entered_between` gives; none for goods entered today, whenever that is.
+        """
+        if value is None:
+            return self.template_without_value % dates
+        return self.fill(self.amounts(value), dates)
+
+    def fill(self, found: list[int], dates: str = "") -> str:
         """The view as JSON, with amounts that `amounts` gave."""
         low, central, high, *parts = map(usd, found)
-        return self.template % (low, central, high, first, last, *parts)
+        return self.template % (low, central, high, dates, *parts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +117,7 @@ class View:
 
     def encode(self, value: Cents | None) -> str:
         """The view as JSON of a `schemas.enriched.DutyView`; without a value the rate stands alone."""
-        return self.rates.encode(value, self.first, self.last)
+        return self.rates.encode(value, entered_between(self.first, self.last))
 
     def price(self, value: Cents | None) -> dict[str, object]:
         """The same as JSON-ready values."""
@@ -225,8 +228,13 @@ def _template(rate_percent: tuple[float, float, float] | None, measures: Iterabl
     components = ",".join(f"{orjson.dumps(measure).decode()}:{hole}" for measure in measures or ())
     return (
         f'{{"total_usd":{"null" if measures is None else hole},"rate_percent":{orjson.dumps(rate_percent).decode()},'
-        f'"entry_from":"%s","entry_to":"%s","components":{{{components}}}}}'
+        f'%s"components":{{{components}}}}}'
     )
+
+
+def entered_between(first: date, last: date) -> str:
+    """The members `entry_from` and `entry_to` of a view, before a comma."""
+    return f'"entry_from":"{first}","entry_to":"{last}",'
 
 
 def usd(cents: int) -> str:

@@ -13,7 +13,6 @@ from schemas.enriched import OWNED_FIELDS_VEHICLE
 from schemas.vehicle import Vehicle
 from streams.enrich.context import Context
 from streams.enrich.cost import change_json
-from streams.enrich.episodes import NO_FLAGS, as_raised
 from streams.enrich.flags import Candidate
 from streams.enrich.outcome import Enriched, Outcome, Reason, Rejected, Removed
 from streams.enrich.record import read_record, splice
@@ -49,12 +48,12 @@ def enrich_vehicle(key: bytes | None, value: bytes | None, context: Context) -> 
             profile.exposure_json,
             tariff_json(duty).encode(),
             b"" if duty.expected is None else change_json(duty.expected).encode(),
-            b',"flags":',
-            as_raised(flags, record.updated_at) if flags else NO_FLAGS,
             _tail(profile, duty, context),
         )
     )
-    return Enriched(key, splice(value, record.__pydantic_extra__, OWNED_FIELDS_VEHICLE, members), profile.notes)
+    body, canonical_end = splice(value, record.__pydantic_extra__, OWNED_FIELDS_VEHICLE, members)
+    book = str(context.book.number)
+    return Enriched(key, body, book, flags, profile.notes, canonical_end, record.updated_at)
 
 
 def called_for(
@@ -84,7 +83,6 @@ def _tail(profile: VehicleProfile, duty: VehicleTariff, context: Context) -> byt
             "warnings": (*profile.warnings, *duty.warnings),
             "confidence": profile.confidence,
             "customer_facing_ok": False,
-            "book": str(context.book.number),
         }
         found = profile.tails.keep(key, b"," + orjson.dumps(members)[1:-1])
     return found

@@ -13,7 +13,7 @@ from schemas.vehicle import Vehicle
 from streams.enrich.context import Context
 from streams.enrich.cost import vehicle_change, vehicle_cost_date
 from streams.enrich.invoice import Expected, Invoice, invoice
-from streams.enrich.tariff import Cents, Schedule, Segment, ViewRates, cents, scaled, schedule, usd
+from streams.enrich.tariff import Cents, Schedule, Segment, ViewRates, cents, entered_between, scaled, schedule, usd
 from streams.policy.facts import Claim, Facts
 from streams.reference.vehicles import CustomsValueShare
 
@@ -275,13 +275,14 @@ def tariff_json(duty: VehicleTariff) -> str:
         rates = landed[0]
         amounts = rates.amounts(landed[3])
         views = (
-            f'"landed":{rates.fill(amounts, landed[1], landed[2])},'
-            f'"replacement":{rates.fill(amounts, replacement[1], replacement[2])}'
+            f'"landed":{rates.fill(amounts, entered_between(landed[1], landed[2]))},"replacement":{rates.fill(amounts)}'
         )
     else:
-        views = f'"landed":{_view_json(landed)},"replacement":{_view_json(replacement)}'
+        entered = "" if landed is None else entered_between(landed[1], landed[2])
+        # Goods entered today carry no dates: a day that passes, or a new book, must not change what is said of them.
+        views = f'"landed":{_view_json(landed, entered)},"replacement":{_view_json(replacement, "")}'
     return f',"tariff":{{"customs_value_usd":{value},"importer_duty":{{{views}}}}}'
 
 
-def _view_json(view: tuple[ViewRates, date, date, Cents | None] | None) -> str:
-    return "null" if view is None else view[0].encode(view[3], view[1], view[2])
+def _view_json(view: tuple[ViewRates, date, date, Cents | None] | None, dates: str) -> str:
+    return "null" if view is None else view[0].encode(view[3], dates)

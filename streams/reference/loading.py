@@ -68,7 +68,9 @@ def read_csv(path: Path, model: type[T]) -> tuple[T, ...]:
             if None in record:
                 raise ReferenceError(f"{path.name}: {where}: more cells than columns ({', '.join(reader.fieldnames)})")
             try:
-                rows.append(model.model_validate({name: cell for name, cell in record.items() if cell not in ("", None)}))
+                rows.append(
+                    model.model_validate({name: cell for name, cell in record.items() if cell not in ("", None)})
+                )
             except ValidationError as error:
                 raise ReferenceError(_explain(path, where, error)) from error
     return tuple(rows)

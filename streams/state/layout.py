@@ -120,6 +120,13 @@ def take_apart(value: bytes, layout: bytes | None, owned: frozenset[str]) -> Par
     )
 
 
+def canonical_of(body: bytes, canonical_end: int, owned: frozenset[str]) -> bytes:
+    """The canonical record in a body about to be published."""
+    if canonical_end > 0:
+        return body[:canonical_end] + b"}"
+    return _canonical(_object(body + b"}"), owned)
+
+
 def moment_ms(text: object) -> int | None:
     """Unix milliseconds of an RFC 3339 moment; None where it is none."""
     if not isinstance(text, str):

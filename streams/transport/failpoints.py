@@ -31,6 +31,8 @@ POINTS = (
     "batch.committed",
     "batch.applied",
 )
+RERATE_POINTS = ("rerate.rated",)
+"""Points on the way of a slice of re-rating."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +46,8 @@ def _parse(text: str) -> dict[str, _Action]:
     actions = {}
     for pair in filter(None, (part.strip() for part in text.split(";"))):
         name, _, action = pair.partition("=")
-        if name not in POINTS:
-            raise ValueError(f"LOTRISK_FAILPOINTS: no point {name!r}; there are {', '.join(POINTS)}")
+        if name not in (*POINTS, *RERATE_POINTS):
+            raise ValueError(f"LOTRISK_FAILPOINTS: no point {name!r}; there are {', '.join((*POINTS, *RERATE_POINTS))}")
         action, _, hit = action.partition("@")
         kind, _, duration = action.partition(":")
         if kind not in ("kill", "exit", "sleep"):

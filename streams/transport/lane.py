@@ -5,46 +5,30 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from datetime import datetime
 
 from aiokafka.errors import ProducerFenced
 
-from schemas.cloudevents import TRACEPARENT, EventType, HeaderTemplate, header
-from schemas.dead_letter import dead_letter_headers
-from streams import __version__
 from streams.enrich.context import Context
-from streams.enrich.outcome import Enriched, Reason, Rejected, Removed
 from streams.metrics import LaneMetrics
+from streams.policy.book import BookNumber
 from streams.state.view import PartitionState
 from streams.transport import failpoints
-from streams.transport.batch import InputRecord, RecordBatch
+from streams.transport.batch import RecordBatch
 from streams.transport.dlq_limit import DlqLimit, Tripped
 from streams.transport.lease import Lease
-from streams.transport.outbox import Draft, Outbox, record_fits
-from streams.transport.partitioning import count_elsewhere
-from streams.transport.pipeline import Pipeline
+from streams.transport.outbox import Outbox
+from streams.transport.rater import BookBehindError, Findings, LanePlace, Rater
 
 log = logging.getLogger(__name__)
 
-SLICE_SECONDS = 0.010
-"""Longest stretch of enriching before other lanes and heartbeats get their turn."""
-FUTURE_TOLERANCE_MS = 60_000
-"""How far a record's time may be ahead of this clock before it is clamped; brokers refuse more than an hour."""
-
-UNQUESTIONED_BYTES = 900_000
-"""An enriched value up to here fits its topic with any key and the headers lotrisk writes."""
-TRACEPARENT_MAX_BYTES = 512
-"""W3C writes 55; what is longer is not passed through."""
-
-
-@dataclass(slots=True)
-class _Tally:
-    out: int = 0
-    tombstones: int = 0
-    dead_letters: Counter[str] = field(default_factory=Counter)
-    notes: Counter[str] = field(default_factory=Counter)
+RERATE_RECORDS = 250
+RERATE_SECONDS = 0.010
+"""A slice of re-rating: so many held records at most, and about this long, before live batches have their turn."""
+BOOK_WAIT_SECONDS = 0.2
+BOOK_PATIENCE = 150
+"""How often a newer book is waited for that another worker has already rated records under: half a minute in all."""
 
 
 class _Turn:
@@ -58,22 +42,6 @@ class _Turn:
         if self._turns is not None:
             self._turns.release()
             self._turns = None
-
-
-@dataclass(frozen=True, slots=True)
-class LanePlace:
-    """Names and numbers that stay the same for a lane."""
-
-    prefix: str
-    topic_id: str
-    partition: int
-    partitions: int
-    pipeline: Pipeline
-
-    @property
-    def source(self) -> str:
-        """Full name of the input topic."""
-        return self.pipeline.source.full_name(self.prefix)
 
 
 class Lane:
@@ -92,6 +60,7 @@ class Lane:
         outbox: Outbox,
         state: PartitionState,
         context: Callable[[], Context],
+        since: Callable[[], datetime] | None,
         limit: DlqLimit,
         metrics: LaneMetrics,
         seal: Callable[[RecordBatch], None],
@@ -107,7 +76,7 @@ class Lane:
         self.paused_because: str | None = None
         self._turns = turns
         self._context = context
-        self._limit = limit
+        self._since = since
         self._seal = seal
         self._pause = pause
         self._fatal = fatal
@@ -115,14 +84,12 @@ class Lane:
         self._in_work: RecordBatch | None = None
         self._arrived = asyncio.Event()
         self._source = place.source
-        self._enriched = place.pipeline.enriched.full_name(place.prefix)
-        self._dead = place.pipeline.dead_letters.full_name(place.prefix)
-        self._enriched_headers = self._template(place.pipeline.enriched_event)
-        self._removed_headers = self._template(place.pipeline.removed_event)
+        self._enriched = place.enriched
+        self._rater = Rater(place, state, limit)
+        self._rated_up_to: BookNumber | None = None
+        self._scan_after: bytes | None = None
+        self._scanning: BookNumber | None = None
         self._task: asyncio.Task[None] | None = None
-
-    def _template(self, event: EventType) -> HeaderTemplate:
-        return HeaderTemplate(event, self._source, self.place.topic_id, self.place.partition)
 
     def start(self) -> None:
         """Begin to work on what is offered."""
@@ -153,26 +120,31 @@ class Lane:
         self.metrics.in_flight_records = sum(len(batch) for batch in batches)
         self.metrics.in_flight_bytes = sum(batch.bytes for batch in batches)
 
+    def book_changed(self) -> None:
+        """A new book is in force: what is held has to be brought up to it."""
+        self._arrived.set()
+
     async def _run(self) -> None:
         try:
             while True:
-                await self._arrived.wait()
-                self._arrived.clear()
-                if self._inbox is None:
+                if not await self._next():
                     continue
                 # Until its turn comes the batch waits and is joined, and a revoke need not wait for it.
                 await self._turns.acquire()
-                enriching = _Turn(self._turns)
+                turn = _Turn(self._turns)
                 batch, self._inbox = self._inbox, None
-                if batch is None or not self.lease.begin():
-                    enriching.over()
+                if not self.lease.begin():
+                    turn.over()
                     continue
                 try:
-                    self._seal(batch)
-                    self._in_work = batch
-                    await self._work(batch, enriching)
+                    if batch is not None:
+                        self._seal(batch)
+                        self._in_work = batch
+                        await self._work(batch, turn)
+                    else:
+                        await self._rerate(turn)
                 finally:
-                    enriching.over()
+                    turn.over()
                     self._in_work = None
                     self.lease.end()
                 if self.paused_because is not None:
@@ -190,133 +162,98 @@ class Lane:
                 self._fatal(error)
             log.warning("%s[%d]: gave up on a revoked partition: %r", self._source, self.place.partition, error)
 
-    async def _work(self, batch: RecordBatch, enriching: _Turn) -> None:
+    async def _next(self) -> bool:
+        """Wait until there is a batch, or held records below the book in force; live batches go first."""
+        if self._inbox is None and self._is_rated():
+            await self._arrived.wait()
+        self._arrived.clear()
+        if self._inbox is None and not self._is_rated():
+            # Other lanes and their live batches first.
+            await asyncio.sleep(0)
+        return self._inbox is not None or not self._is_rated()
+
+    def _is_rated(self) -> bool:
+        return self._rated_up_to == self._context().book.number or self.lease.is_over
+
+    async def _work(self, batch: RecordBatch, turn: _Turn) -> None:
         started = time.perf_counter()
         await failpoints.reach("batch.begun")
-        draft = self.outbox.draft()
-        tally = _Tally()
-        tripped = await self._enrich(batch, draft, tally)
-        enriching.over()
-        if tripped is not None:
-            self.paused_because = tripped.reason
+        found = await self._rate(batch)
+        turn.over()
+        if isinstance(found, Tripped):
+            self.paused_because = found.reason
             self.metrics.paused = True
             log.error(
                 "%s[%d] is paused at offset %d: %s. Nothing of this batch was published or committed; mend the feed or "
                 "raise LOTRISK_DLQ_MAX_CONSECUTIVE / LOTRISK_DLQ_MAX_PERCENT, then restart the worker.",
-                self._source, self.place.partition, batch.first_offset, tripped.reason,
+                self._source, self.place.partition, batch.first_offset, found.reason,
             )  # fmt: skip
-            self._pause(tripped.reason)
+            self._pause(found.reason)
             return
         if not self.lease.allows_sending:
             return
         next_offset = batch.last_offset + 1
+        await self._publish(found, {(self._source, self.place.partition): next_offset})
+        self.finished_offset = next_offset
+        self.metrics.batch(
+            records=len(batch),
+            size_bytes=batch.bytes,
+            seconds=time.perf_counter() - started,
+            out=found.out,
+            unchanged=found.unchanged,
+            superseded=found.superseded,
+            tombstones=found.tombstones,
+            dead_letters=found.dead_letters,
+            notes=found.notes,
+            timestamps_ms=[record.timestamp for record in batch.records],
+        )
+        await failpoints.reach("batch.applied")
+
+    async def _rate(self, batch: RecordBatch) -> Findings | Tripped:
+        """Rate a batch; where its records are held under a newer book, wait until ours has come."""
+        for _ in range(BOOK_PATIENCE):
+            try:
+                return await self._rater.rate(batch, self.outbox.draft(), self._context())
+            except BookBehindError as behind:
+                log.info("%s[%d]: %s", self._source, self.place.partition, behind)
+                await asyncio.sleep(BOOK_WAIT_SECONDS)
+        return await self._rater.rate(batch, self.outbox.draft(), self._context())
+
+    async def _publish(self, found: Findings, offsets: dict[tuple[str, int], int]) -> None:
+        """Send what was found, and take it into the state once it is committed."""
         sent = time.perf_counter()
         try:
-            await self.outbox.publish(
-                draft,
-                self.place.partition,
-                last=self._enriched,
-                offsets={(self._source, self.place.partition): next_offset},
-            )
+            landed = await self.outbox.publish(found.draft, self.place.partition, last=self._enriched, offsets=offsets)
         except BaseException:
             # A cancellation too: the batch was given up with its transaction.
             if self.outbox.transactional_id is not None:
                 self.metrics.transaction_aborted()
             raise
         await failpoints.reach("batch.committed")
-        self.state.apply({}, next_offset)
-        self.finished_offset = next_offset
-        now = time.perf_counter()
         if self.outbox.transactional_id is not None:
-            self.metrics.transaction(now - sent)
-        self.metrics.batch(
-            records=len(batch),
-            size_bytes=batch.bytes,
-            seconds=now - started,
-            out=tally.out,
-            tombstones=tally.tombstones,
-            dead_letters=tally.dead_letters,
-            notes=tally.notes,
-            timestamps_ms=[record.timestamp for record in batch.records],
-        )
-        await failpoints.reach("batch.applied")
+            self.metrics.transaction(time.perf_counter() - sent)
+        if landed is not None:
+            self.state.apply(found.published, landed.position, first=landed.first)
+        if found.rebooked:
+            self.state.rebook(found.rebooked, self._context().book.number)
+        self.metrics.flag_events(found.flag_events)
 
-    async def _enrich(self, batch: RecordBatch, draft: Draft, tally: _Tally) -> Tripped | None:
-        """Enrich every record into the draft; no turn of the loop longer than a slice."""
+    async def _rerate(self, turn: _Turn) -> None:
+        """Bring one slice of held records up to the book in force, never down; a transaction without offsets."""
         context = self._context()
-        book = str(context.book.number)
-        enrich = self.place.pipeline.enrich
-        headers_of = self._enriched_headers.headers
-        now_ms = int(time.time() * 1000)
-        accepted = 0
-        turn_ends = time.perf_counter() + SLICE_SECONDS
-        for number, record in enumerate(batch.records, 1):
-            outcome = enrich(record.key, record.value, context)
-            if type(outcome) is Enriched:
-                key, value, notes = outcome
-                headers = headers_of(record.offset, book, record.timestamp, _trace(record))
-                if len(value) > UNQUESTIONED_BYTES and not record_fits(key, value, headers):
-                    outcome = _too_large(value)
-                else:
-                    draft.add(self._enriched, key, value, headers, _output_time(record, now_ms, tally))
-                    tally.out += 1
-                    for note in notes:
-                        tally.notes[note] += 1
-            elif isinstance(outcome, Removed):
-                headers = self._removed_headers.headers(record.offset, book, record.timestamp, _trace(record))
-                draft.add(self._enriched, outcome.key, None, headers, _output_time(record, now_ms, tally))
-                tally.tombstones += 1
-            if isinstance(outcome, Rejected):
-                self._limit.accepted(accepted)
-                accepted = 0
-                self._add_dead_letter(draft, record, outcome, now_ms, tally)
-                tripped = self._limit.rejected()
-                if tripped is not None:
-                    return tripped
-            else:
-                accepted += 1
-            if not number % 16 and time.perf_counter() > turn_ends:
-                await asyncio.sleep(0)
-                turn_ends = time.perf_counter() + SLICE_SECONDS
-        self._limit.accepted(accepted)
-        keys = [record.key for record in batch.records if record.key is not None]
-        if misplaced := count_elsewhere(keys, self.place.partition, self.place.partitions):
-            tally.notes["wrong_partition"] += misplaced
-        return None
-
-    def _add_dead_letter(
-        self, draft: Draft, record: InputRecord, rejected: Rejected, now_ms: int, tally: _Tally
-    ) -> None:
-        headers = dead_letter_headers(
-            record.headers,
-            reason=rejected.reason.value,
-            detail=rejected.detail,
-            topic=self._source,
-            partition=self.place.partition,
-            offset=record.offset,
-            timestamp_ms=record.timestamp,
-            version=__version__,
-        )
-        # Retention of dead letters counts from now, not from the record's own time.
-        draft.add(self._dead, record.key, record.value, headers, now_ms)
-        tally.dead_letters[rejected.reason.value] += 1
-
-
-def _output_time(record: InputRecord, now_ms: int, tally: _Tally) -> int:
-    timestamp = record.timestamp
-    if 0 <= timestamp <= now_ms + FUTURE_TOLERANCE_MS:
-        return timestamp
-    if timestamp > 0:
-        tally.notes["timestamp_clamped"] += 1
-    return now_ms
-
-
-def _too_large(value: bytes) -> Rejected:
-    return Rejected(
-        Reason.TOO_LARGE, f"the enriched record has {len(value):,} bytes, more than its topic takes: shorten the record"
-    )
-
-
-def _trace(record: InputRecord) -> bytes | None:
-    trace = header(record.headers, TRACEPARENT) if record.headers else None
-    return trace if trace is None or len(trace) <= TRACEPARENT_MAX_BYTES else None
+        book = context.book.number
+        since = None if self._since is None else self._since()
+        if self._scanning != book:
+            self._scanning, self._scan_after = book, None
+        part = self.state.scan(self._scan_after, limit=RERATE_RECORDS, below=book, seconds=RERATE_SECONDS / 2)
+        found = self._rater.rerate(part.records, self.outbox.draft(), context, since)
+        turn.over()
+        if found.draft.records:
+            await failpoints.reach("rerate.rated")
+            await self._publish(found, {})
+        elif found.rebooked:
+            self.state.rebook(found.rebooked, book)
+        self.metrics.rerated(changed=len(found.published), unchanged=found.unchanged)
+        self._scan_after = part.after
+        if part.after is None:
+            self._rated_up_to = book

@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
 from typing import Protocol
 
 from faust.types import TP
@@ -20,14 +21,17 @@ from faust.types import TP
 from streams.enrich.context import Context
 from streams.metrics import Metrics
 from streams.settings import ProcessingGuarantee, Settings
+from streams.state.partition import Place, RocksState
+from streams.state.store import StateStore
 from streams.state.view import EveryRecordNew, PartitionState
 from streams.transport import failpoints
 from streams.transport.batch import RecordBatch
 from streams.transport.dlq_limit import DlqLimit
-from streams.transport.lane import Lane, LanePlace
+from streams.transport.lane import Lane
 from streams.transport.lease import Lease
 from streams.transport.outbox import Outbox
 from streams.transport.pipeline import Pipeline
+from streams.transport.rater import LanePlace
 
 log = logging.getLogger(__name__)
 
@@ -56,12 +60,20 @@ class Lanes:
         context: Callable[[], Context],
         metrics: Metrics,
         fatal: Callable[[BaseException], None],
+        states: StateStore | None = None,
+        since: Callable[[], datetime] | None = None,
     ) -> None:
+        """`states` None means that nothing is remembered: every record is new, and a new book rates none again.
+
+        `since` tells when the book in force came about.
+        """
         self._settings = settings
         self._pipelines = {pipeline.source.full_name(settings.topic_prefix): pipeline for pipeline in pipelines}
         self._context = context
         self._metrics = metrics
         self._fatal = fatal
+        self._states = states
+        self._since = since
         self._lanes: dict[TP, Lane] = {}
         self._leased: tuple[int, frozenset[TP]] | None = None
         self._lock = asyncio.Lock()
@@ -185,13 +197,15 @@ class Lanes:
                 return
             self._leased = None
             await self._end_all()
+            if self._states is not None:
+                self._states.close_except([(tp.topic, tp.partition) for tp in partitions])
             await failpoints.reach("lease.lanes_stopped")
             lanes = {tp: self._new_lane(tp, generation) for tp in sorted(partitions)}
             started = await asyncio.gather(*(lane.outbox.start() for lane in lanes.values()), return_exceptions=True)
             failures = [result for result in started if isinstance(result, BaseException)]
             await failpoints.reach("lease.producers_started")
             if not failures and not overtaken():
-                await asyncio.gather(*(lane.state.restore() for lane in lanes.values()))
+                await self._restore(lanes)
                 await failpoints.reach("lease.state_restored")
             if failures or overtaken():
                 await self._release(lanes)
@@ -209,6 +223,13 @@ class Lanes:
         await self.revoke()
         async with self._lock:
             await self._end_all()
+            if self._states is not None:
+                self._states.close()
+
+    def book_changed(self) -> None:
+        """A new book is in force: every lane brings what it holds up to it."""
+        for lane in self._lanes.values():
+            lane.book_changed()
 
     async def _end_all(self) -> None:
         lanes, self._lanes = self._lanes, {}
@@ -240,8 +261,9 @@ class Lanes:
             lease=Lease(generation),
             turns=self._turns,
             outbox=Outbox(settings, f"{settings.group}-{tp.topic}-{tp.partition}" if self._exactly_once else None),
-            state=self._open_state(tp),
+            state=self._state(tp, place),
             context=self._context,
+            since=self._since,
             limit=DlqLimit(settings.dlq_max_consecutive, settings.dlq_max_percent),
             metrics=self._metrics.lane(tp.topic, tp.partition),
             seal=fetching.seal,
@@ -249,5 +271,14 @@ class Lanes:
             fatal=self._fatal,
         )
 
-    def _open_state(self, tp: TP) -> PartitionState:
-        return EveryRecordNew()
+    def _state(self, tp: TP, place: LanePlace) -> PartitionState:
+        if self._states is None:
+            return EveryRecordNew()
+        return self._states.state(Place(place.source, place.enriched, tp.partition, place.pipeline.owned))
+
+    async def _restore(self, lanes: Mapping[TP, Lane]) -> None:
+        """Bring the views of all partitions to the end together; their producers have started before."""
+        if self._states is not None:
+            await self._states.restore(
+                [state for lane in lanes.values() if isinstance(state := lane.state, RocksState)]
+            )

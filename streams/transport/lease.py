@@ -40,6 +40,11 @@ class Lease:
         return self._idle.is_set()
 
     @property
+    def is_over(self) -> bool:
+        """Whether no work may begin any more."""
+        return self.state is not LeaseState.OPEN
+
+    @property
     def allows_sending(self) -> bool:
         """Whether the work begun may still publish and commit."""
         return self.state is not LeaseState.CLOSED

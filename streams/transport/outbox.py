@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Mapping
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.errors import KafkaError
@@ -38,6 +38,13 @@ T = TypeVar("T")
 
 class DeliveryError(RuntimeError):
     """The broker did not take what was sent, in time or at all; the lane's producer is finished."""
+
+
+class Landed(NamedTuple):
+    """Where a draft's records of its last topic came to stand: the first one's offset, and the one after the last."""
+
+    first: int
+    position: int
 
 
 class Draft:
@@ -121,11 +128,13 @@ class Outbox:
         """An empty draft, to be published through this outbox only."""
         return Draft(self._producer)
 
-    async def publish(self, draft: Draft, partition: int, *, last: str, offsets: Mapping[tuple[str, int], int]) -> None:
+    async def publish(
+        self, draft: Draft, partition: int, *, last: str, offsets: Mapping[tuple[str, int], int]
+    ) -> Landed | None:
         """Send the draft to `partition` of its topics, the topic `last` last, and commit `offsets` with it.
 
         `offsets` are the next ones to read, by topic and partition; used with a transactional id only, where the
-        caller otherwise commits them afterwards.
+        caller otherwise commits them afterwards. Returns where the records of `last` stand, None without any.
 
         Raises:
             DeliveryError: something wasn't acknowledged, or not in time; nothing may be sent through this outbox again.
@@ -133,17 +142,24 @@ class Outbox:
         """
         first, final = draft.batches(last=last)
         if self.transactional_id is None:
-            for stage in (first, final):
-                await self._within(self._send(stage, partition), "delivery")
+            await self._within(self._send(first, partition), "delivery")
+            landed = await self._within(self._send(final, partition), "delivery")
             await failpoints.reach("batch.delivered")
-            return
-        await self._within(self._transaction(first + final, partition, offsets), "transaction")
+        else:
+            landed = await self._within(self._transaction(first, final, partition, offsets), "transaction")
+        if not final:
+            return None
+        return Landed(landed[0], landed[-1] + final[-1][1].record_count())
 
     async def _transaction(
-        self, batches: list[tuple[str, Any]], partition: int, offsets: Mapping[tuple[str, int], int]
-    ) -> None:
+        self,
+        first: list[tuple[str, Any]],
+        final: list[tuple[str, Any]],
+        partition: int,
+        offsets: Mapping[tuple[str, int], int],
+    ) -> list[int]:
         await self._producer.begin_transaction()
-        await self._send(batches, partition)
+        landed = await self._send(first + final, partition)
         await failpoints.reach("batch.delivered")
         if offsets:
             await self._producer.send_offsets_to_transaction(
@@ -151,14 +167,20 @@ class Outbox:
             )
         await failpoints.reach("batch.offsets_sent")
         await self._producer.commit_transaction()
+        return landed[len(first) :]
 
-    async def _send(self, batches: list[tuple[str, Any]], partition: int) -> None:
+    async def _send(self, batches: list[tuple[str, Any]], partition: int) -> list[int]:
+        """Send and await every delivery; the offset of each batch's first record."""
         futures = [await self._producer.send_batch(builder, topic, partition=partition) for topic, builder in batches]
         await failpoints.reach("batch.sent")
         # A failed batch doesn't fail the transaction, so every one is looked at.
-        for result in await asyncio.gather(*futures, return_exceptions=True):
+        results = await asyncio.gather(*futures, return_exceptions=True)
+        landed: list[int] = []
+        for result in results:
             if isinstance(result, BaseException):
                 raise result
+            landed.append(result.offset)
+        return landed
 
     async def _within(self, work: Awaitable[T], what: str) -> T:
         try:

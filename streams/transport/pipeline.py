@@ -24,3 +24,7 @@ class Pipeline:
     enriched_event: EventType
     removed_event: EventType
     enrich: Enrich = field(repr=False)
+    identity: str = "vin"
+    """The field that follows the dealer in a key."""
+    owned: frozenset[str] = frozenset()
+    """lotrisk's own member names in the enriched record."""

@@ -20,9 +20,10 @@ from tests.bench.light import light
 
 
 def _enrich(key: bytes | None, value: bytes | None, context: Context) -> Outcome:
-    del context
     assert key is not None
-    return Removed(key) if value is None else Enriched(key, light(value))
+    if value is None:
+        return Removed(key)
+    return Enriched(key, light(value)[:-1], str(context.book.number), canonical_end=len(value) - 1)
 
 
 class LightAgent:

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import orjson
 
+from streams.enrich.context import Context
 from streams.enrich.outcome import Enriched, Outcome, Reason, Rejected, Removed
 
 POISON = b"poison"
 """A value that can't be enriched."""
 
 
-def light(key: bytes | None, value: bytes | None, context: object = None) -> Outcome:
+def light(key: bytes | None, value: bytes | None, context: Context | None = None) -> Outcome:
     """Enrich: `grow` in the record asks for an output of that many bytes more."""
-    del context
+    book = "" if context is None else str(context.book.number)
     if key is None:
         return Rejected(Reason.NULL_KEY, "the record has no key")
     if value is None:
@@ -24,4 +25,4 @@ def light(key: bytes | None, value: bytes | None, context: object = None) -> Out
     document["light"] = True
     if "grow" in document:
         document["grown"] = "x" * document["grow"]
-    return Enriched(key, orjson.dumps(document))
+    return Enriched(key, orjson.dumps(document)[:-1], book)

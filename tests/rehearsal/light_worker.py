@@ -42,11 +42,13 @@ def main() -> int:
     """Run until stopped."""
     from tests.rehearsal import variants
 
-    variants.apply(os.environ.get("REHEARSAL_VARIANT", ""))
+    variant = os.environ.get("REHEARSAL_VARIANT", "")
+    variants.apply(variant)
     from streams.cli.worker import run
     from streams.settings import Settings
 
-    return run(Settings(), [LightAgent()])
+    # What fencing alone protects must not be mended by what a worker remembers.
+    return run(Settings(), [LightAgent()], remember="without_drain" not in variant)
 
 
 if __name__ == "__main__":

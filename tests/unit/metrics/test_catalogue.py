@@ -9,7 +9,7 @@ from prometheus_client.parser import text_string_to_metric_families
 import streams.metrics as module
 from streams.metrics import CATALOGUE, LAG_CATALOGUE, Kind, Metric, Metrics
 
-BOUNDED_LABELS = {"topic", "partition", "reason", "code", "book", "version"}
+BOUNDED_LABELS = {"topic", "partition", "reason", "code", "book", "version", "change", "result"}
 UNIT_SUFFIX = {"seconds": "_seconds", "bytes": "_bytes"}
 
 
@@ -31,6 +31,8 @@ def exercised() -> CollectorRegistry:
     lane.transaction(0.1)
     lane.transaction_aborted()
     lane.fenced()
+    lane.flag_events({"raised": 1})
+    lane.rerated(changed=1, unchanged=2)
     metrics.rebalances.inc()
     metrics.book_in_use("1.0.-1.2026-09-29", 900.0, review_required=2)
     metrics.policy_refused(1)

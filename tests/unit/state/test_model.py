@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
@@ -161,7 +162,15 @@ class StateAgainstDictionary(RuleBasedStateMachine):
     def the_worker_is_killed(self) -> None:
         """What a killed process leaves is its files as they are: the open database's, copied."""
         copy = self.directory / "copy"
-        shutil.copytree(self.directory / "s", copy)
+        deadline = time.monotonic() + 10
+        while True:
+            try:
+                shutil.copytree(self.directory / "s", copy)
+                break
+            except shutil.Error:
+                # A compaction took a file away between the listing and the copy; a kill leaves one moment, not two.
+                shutil.rmtree(copy)
+                assert time.monotonic() < deadline, "the files did not hold still for 10 s"
         self.state.close()
         shutil.rmtree(self.directory / "s")
         copy.rename(self.directory / "s")

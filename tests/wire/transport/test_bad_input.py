@@ -119,7 +119,7 @@ def test_a_plain_record_keeps_its_time_and_its_trace(came: Came) -> None:
     [record] = came.of("plain")
     assert record.timestamp == came.put_at_ms
     assert header(record.headers, TRACEPARENT) == PARENT
-    assert orjson.loads(record.value) == {"n": 1, "light": True}
+    assert orjson.loads(record.value).items() >= {"n": 1, "light": True}.items()
 
 
 def test_a_timestamp_two_hours_ahead_is_clamped_and_counted(came: Came) -> None:

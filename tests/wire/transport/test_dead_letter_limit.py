@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
 
 import orjson
@@ -43,9 +44,12 @@ def put(ground: Ground, partition: int, values: list[bytes]) -> None:
     producer.close()
 
 
-def good(count: int) -> list[bytes]:
-    """Records that can be enriched."""
-    return [orjson.dumps({"n": number}) for number in range(count)]
+NUMBERS = count()
+
+
+def good(many: int) -> list[bytes]:
+    """Records that can be enriched, no two alike: one that says nothing new publishes nothing."""
+    return [orjson.dumps({"n": next(NUMBERS)}) for _ in range(many)]
 
 
 def test_the_limit_pauses_one_lane_until_a_restart_with_a_higher_one(ground: Ground, tmp_path: Path) -> None:

@@ -1,0 +1,334 @@
+"""What a lane makes of its records: enriched against what is held, into a draft, with the flags' events.
+
+A rater sends nothing. What it finds becomes true when the draft is committed and `published` is applied to the state.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import orjson
+
+from schemas.cloudevents import (
+    ID,
+    TRACEPARENT,
+    EventType,
+    Headers,
+    HeaderTemplate,
+    OrderKey,
+    event_id,
+    header,
+    rfc3339,
+)
+from schemas.dead_letter import dead_letter_headers
+from streams import __version__
+from streams.enrich.context import Context
+from streams.enrich.episodes import NO_FLAGS, Cause, FlagEvent, event_members, flags_json, merge, read_flags
+from streams.enrich.outcome import Enriched, Reason, Rejected, Removed
+from streams.policy.book import BookNumber
+from streams.state import layout
+from streams.state.order import book_number
+from streams.state.view import Gone, Held, PartitionState
+from streams.topics import FLAGS
+from streams.transport.batch import InputRecord, RecordBatch
+from streams.transport.dlq_limit import DlqLimit, Tripped
+from streams.transport.outbox import Draft, record_fits
+from streams.transport.partitioning import count_elsewhere
+from streams.transport.pipeline import Pipeline
+
+SLICE_SECONDS = 0.010
+"""Longest stretch of enriching before other lanes and heartbeats get their turn."""
+FUTURE_TOLERANCE_MS = 60_000
+"""How far a record's time may be ahead of this clock before it is clamped; brokers refuse more than an hour."""
+UNQUESTIONED_BYTES = 900_000
+"""An enriched value up to here fits its topic with any key and the headers lotrisk writes."""
+TRACEPARENT_MAX_BYTES = 512
+"""W3C writes 55; what is longer is not passed through."""
+NO_TIME_MS = -1
+"""Kafka's mark of a record without a timestamp."""
+
+_FLAG_EVENT = {
+    "raised": EventType.FLAG_RAISED,
+    "changed": EventType.FLAG_CHANGED,
+    "cleared": EventType.FLAG_CLEARED,
+}
+
+
+class BookBehindError(Exception):
+    """A record is held under a newer book than this worker has: another one rated it, and ours will come."""
+
+
+@dataclass(slots=True)
+class Findings:
+    """What a batch or a slice of re-rating came to; `published` and `rebooked` are for the state, after the commit."""
+
+    draft: Draft
+    out: int = 0
+    tombstones: int = 0
+    unchanged: int = 0
+    superseded: int = 0
+    flag_events: Counter[str] = field(default_factory=Counter)
+    dead_letters: Counter[str] = field(default_factory=Counter)
+    notes: Counter[str] = field(default_factory=Counter)
+    published: dict[bytes, Held | Gone] = field(default_factory=dict)
+    rebooked: list[bytes] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class LanePlace:
+    """Names and numbers that stay the same for a lane."""
+
+    prefix: str
+    topic_id: str
+    partition: int
+    partitions: int
+    pipeline: Pipeline
+
+    @property
+    def source(self) -> str:
+        """Full name of the input topic."""
+        return self.pipeline.source.full_name(self.prefix)
+
+    @property
+    def enriched(self) -> str:
+        """Full name of the enriched topic."""
+        return self.pipeline.enriched.full_name(self.prefix)
+
+
+class Rater:
+    """Rates the records of one partition. Belongs to its lane."""
+
+    def __init__(self, place: LanePlace, state: PartitionState, limit: DlqLimit) -> None:
+        self._place = place
+        self._state = state
+        self._limit = limit
+        self._source = place.source
+        self._enriched = place.enriched
+        self._dead = place.pipeline.dead_letters.full_name(place.prefix)
+        self._flags = FLAGS.full_name(place.prefix)
+        self._enriched_headers = self._template(place.pipeline.enriched_event, place.topic_id)
+        self._removed_headers = self._template(place.pipeline.removed_event, place.topic_id)
+
+    def _template(self, event: EventType, topic_id: str) -> HeaderTemplate:
+        return HeaderTemplate(event, self._source, topic_id, self._place.partition)
+
+    async def rate(self, batch: RecordBatch, draft: Draft, context: Context) -> Findings | Tripped:
+        """Rate every record of a batch; no turn of the loop longer than a slice.
+
+        Raises:
+            BookBehindError: a record is held under a newer book; nothing was taken in, ask again with a newer context.
+        """
+        found = Findings(draft)
+        enrich = self._place.pipeline.enrich
+        book = context.book.number
+        now_ms = int(time.time() * 1000)
+        accepted = 0
+        turn_ends = time.perf_counter() + SLICE_SECONDS
+        for number, record in enumerate(batch.records, 1):
+            outcome = enrich(record.key, record.value, context)
+            if type(outcome) is Enriched:
+                outcome = self._add(found, record, outcome, book, now_ms)
+            elif isinstance(outcome, Removed):
+                self._remove(found, record, outcome.key, book, now_ms)
+            if isinstance(outcome, Rejected):
+                self._limit.accepted(accepted)
+                accepted = 0
+                self._bury(found, record, outcome, now_ms)
+                tripped = self._limit.rejected()
+                if tripped is not None:
+                    return tripped
+            else:
+                accepted += 1
+            if not number % 16 and time.perf_counter() > turn_ends:
+                await asyncio.sleep(0)
+                turn_ends = time.perf_counter() + SLICE_SECONDS
+        self._limit.accepted(accepted)
+        keys = [record.key for record in batch.records if record.key is not None]
+        if misplaced := count_elsewhere(keys, self._place.partition, self._place.partitions):
+            found.notes["wrong_partition"] += misplaced
+        return found
+
+    def rerate(
+        self, records: Sequence[tuple[bytes, Held]], draft: Draft, context: Context, since: datetime | None
+    ) -> Findings:
+        """Bring held records up to the context's book; those that stay as they are only rise in number.
+
+        `since`: when the book came about, the time of what changes with it.
+        """
+        found = Findings(draft)
+        enrich = self._place.pipeline.enrich
+        book = str(context.book.number)
+        moment = None if since is None else since.isoformat().replace("+00:00", "Z")
+        now_ms = int(time.time() * 1000)
+        for key, held in records:
+            outcome = enrich(key, held.canonical, context)
+            if type(outcome) is not Enriched:
+                # The record came through an earlier release and would not through this one: leave it as it stands.
+                found.notes["rerate_refused"] += 1
+                found.rebooked.append(key)
+                continue
+            order = OrderKey(held.order.topic_id, held.order.offset, book)
+            cause = Cause(moment, order.topic_id, self._place.partition, order.offset, book)
+            if self._publish(found, outcome, held, order, cause, NO_TIME_MS, None, now_ms) is None:
+                found.unchanged += 1
+        return found
+
+    def _add(
+        self, found: Findings, record: InputRecord, outcome: Enriched, book: BookNumber, now_ms: int
+    ) -> Enriched | Rejected:
+        key = outcome.key
+        held = self._held(found, key)
+        order = OrderKey(self._place.topic_id, record.offset, outcome.book)
+        if held is not None:
+            if held.book > book:
+                raise BookBehindError(f"{held.book} is held, {book} is what we have")
+            if _is_superseded(outcome, order, held):
+                found.superseded += 1
+                return outcome
+        for note in outcome.notes:
+            found.notes[note] += 1
+        moment = outcome.updated_at
+        time_text = rfc3339(record.timestamp) if moment is None else moment.isoformat().replace("+00:00", "Z")
+        cause = Cause(time_text, order.topic_id, self._place.partition, record.offset, outcome.book)
+        timestamp = _output_time(record, now_ms, found.notes)
+        done = self._publish(found, outcome, held, order, cause, record.timestamp, _trace(record), timestamp)
+        if done is None:
+            found.unchanged += 1
+        elif done is False:
+            return _too_large(outcome.body)
+        else:
+            found.out += 1
+        return outcome
+
+    def _publish(
+        self,
+        found: Findings,
+        outcome: Enriched,
+        held: Held | None,
+        order: OrderKey,
+        cause: Cause,
+        input_ms: int,
+        trace: bytes | None,
+        output_ms: int,
+    ) -> bool | None:
+        """Draft an enriched record and its flags' events; None where nothing changed, False where it is too large."""
+        key, body = outcome.key, outcome.body
+        flags = NO_FLAGS
+        events: tuple[FlagEvent, ...] = ()
+        if outcome.flags or (held is not None and held.flags != NO_FLAGS):
+            before = read_flags(held.flags) if held is not None else ()
+            still, events = merge(key, before, outcome.flags, cause)
+            flags = flags_json(still)
+        digest = layout.digest_of(body, flags)
+        if held is not None and digest == held.digest:
+            if str(held.book) != outcome.book:
+                found.rebooked.append(key)
+            return None
+        updated_ms = None if outcome.updated_at is None else int(outcome.updated_at.timestamp() * 1000)
+        value, marks = layout.finish(
+            body, flags, outcome.book, canonical_end=outcome.canonical_end, updated_at_ms=updated_ms
+        )
+        headers: Headers = self._headers_for(order).headers(order.offset, outcome.book, input_ms, trace)
+        headers.append((layout.HEADER, marks))
+        if len(value) > UNQUESTIONED_BYTES and not record_fits(key, value, headers):
+            return False
+        self._announce(found, key, events, order)
+        found.draft.add(self._enriched, key, value, headers, output_ms)
+        canonical = layout.canonical_of(body, outcome.canonical_end, self._place.pipeline.owned)
+        number = book_number(outcome.book)
+        found.published[key] = Held(digest, order, updated_ms, number, flags, canonical)
+        return True
+
+    def _headers_for(self, order: OrderKey) -> HeaderTemplate:
+        if order.topic_id == self._place.topic_id:
+            return self._enriched_headers
+        # Held from before the input topic was made anew.
+        return self._template(self._place.pipeline.enriched_event, order.topic_id)
+
+    def _remove(self, found: Findings, record: InputRecord, key: bytes, book: BookNumber, now_ms: int) -> None:
+        held = self._held(found, key)
+        number = str(book)
+        order = OrderKey(self._place.topic_id, record.offset, number)
+        if held is not None and held.order.topic_id == order.topic_id and held.order.offset > order.offset:
+            found.superseded += 1
+            return
+        if held is not None and held.flags != NO_FLAGS:
+            cause = Cause(rfc3339(record.timestamp), order.topic_id, self._place.partition, record.offset, number)
+            _, events = merge(key, read_flags(held.flags), (), cause)
+            self._announce(found, key, events, order)
+        headers = self._removed_headers.headers(record.offset, number, record.timestamp, _trace(record))
+        found.draft.add(self._enriched, key, None, headers, _output_time(record, now_ms, found.notes))
+        found.published[key] = Gone(order)
+        found.tombstones += 1
+
+    def _announce(self, found: Findings, key: bytes, events: Sequence[FlagEvent], order: OrderKey) -> None:
+        """Draft the events of one record's flags. Their Kafka time is now: retention counts from here."""
+        for event in events:
+            dealer, _, number = key.decode().partition(":")
+            members = {"dealer_id": dealer, self._place.pipeline.identity: number, **event_members(event)}
+            template = self._template(_FLAG_EVENT[event.change.value], order.topic_id)
+            headers = template.headers(order.offset, order.book, NO_TIME_MS, None)
+            # One record may raise several flags: the id tells them apart.
+            identity = event_id(
+                f"{_FLAG_EVENT[event.change.value]}/{event.flag.type}", order.topic_id, self._place.partition,
+                order.offset, order.book,
+            )  # fmt: skip
+            headers = [(name, identity.encode() if name == ID else content) for name, content in headers]
+            flag_key = key + b":" + event.flag.type.encode()
+            found.draft.add(self._flags, flag_key, orjson.dumps(members), headers, int(time.time() * 1000))
+            found.flag_events[event.change.value] += 1
+
+    def _held(self, found: Findings, key: bytes) -> Held | None:
+        known = found.published.get(key)
+        if known is None:
+            return self._state.held(key)
+        return known if isinstance(known, Held) else None
+
+    def _bury(self, found: Findings, record: InputRecord, rejected: Rejected, now_ms: int) -> None:
+        headers = dead_letter_headers(
+            record.headers,
+            reason=rejected.reason.value,
+            detail=rejected.detail,
+            topic=self._source,
+            partition=self._place.partition,
+            offset=record.offset,
+            timestamp_ms=record.timestamp,
+            version=__version__,
+        )
+        # Retention of dead letters counts from now, not from the record's own time.
+        found.draft.add(self._dead, record.key, record.value, headers, now_ms)
+        found.dead_letters[rejected.reason.value] += 1
+
+
+def _is_superseded(outcome: Enriched, order: OrderKey, held: Held) -> bool:
+    """Whether what is held is later: by the DMS's own time, else by its place in the log."""
+    if order.topic_id == held.order.topic_id and order.offset < held.order.offset:
+        return True
+    if outcome.updated_at is None or held.updated_at_ms is None:
+        return False
+    return int(outcome.updated_at.timestamp() * 1000) < held.updated_at_ms
+
+
+def _output_time(record: InputRecord, now_ms: int, notes: Counter[str]) -> int:
+    timestamp = record.timestamp
+    if 0 <= timestamp <= now_ms + FUTURE_TOLERANCE_MS:
+        return timestamp
+    if timestamp > 0:
+        notes["timestamp_clamped"] += 1
+    return now_ms
+
+
+def _too_large(body: bytes) -> Rejected:
+    return Rejected(
+        Reason.TOO_LARGE, f"the enriched record has {len(body):,} bytes, more than its topic takes: shorten the record"
+    )
+
+
+def _trace(record: InputRecord) -> bytes | None:
+    trace = header(record.headers, TRACEPARENT) if record.headers else None
+    return trace if trace is None or len(trace) <= TRACEPARENT_MAX_BYTES else None
