@@ -44,7 +44,13 @@ class EventType(StrEnum):
     FLAG_CLEARED = "lotrisk.flag.cleared"
 
 
-_CONTRACT_OF = {EventType.VEHICLE_ENRICHED: "enriched-vehicle", EventType.PART_ENRICHED: "enriched-part"}
+_CONTRACT_OF = {
+    EventType.VEHICLE_ENRICHED: "enriched-vehicle",
+    EventType.PART_ENRICHED: "enriched-part",
+    EventType.FLAG_RAISED: "flag-event",
+    EventType.FLAG_CHANGED: "flag-event",
+    EventType.FLAG_CLEARED: "flag-event",
+}
 
 
 def schema_uri(contract: str) -> str:

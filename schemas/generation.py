@@ -17,6 +17,7 @@ from schemas.compatibility import Change, Direction, Json, Schema, breaking
 from schemas.dead_letter import DeadLetterHeaders
 from schemas.enriched import EnrichedPart, EnrichedVehicle
 from schemas.flag import Flag
+from schemas.flag_event import FlagEvent
 from schemas.part import Part
 from schemas.vehicle import Vehicle
 
@@ -41,6 +42,7 @@ CONTRACTS: tuple[Contract, ...] = (
     Contract("enriched-vehicle", EnrichedVehicle, "output"),
     Contract("enriched-part", EnrichedPart, "output"),
     Contract("flag", Flag, "output"),
+    Contract("flag-event", FlagEvent, "output"),
     Contract("dead-letter-headers", DeadLetterHeaders, "output"),
 )
 
