@@ -168,8 +168,7 @@ def _agrees(line: str, hints: tuple[str, ...]) -> bool:
 def entry_dates(part: Part, context: Context) -> tuple[date | None, date | None]:
     """The likely dates of entry, inclusive, by the most telling date on record.
 
-    What is derived is never after the day in force: the part is here. (None, None): the record has none of the dates,
-    the part is rebuilt or used, or the book doesn't reach so far.
+    (None, None): the record has none of the dates, the part is rebuilt or used, or the book doesn't reach so far.
     """
     kind = _KIND.get(part.part_kind)
     if kind is None:
@@ -179,8 +178,6 @@ def entry_dates(part: Part, context: Context) -> tuple[date | None, date | None]
         if day is not None:
             first = day.toordinal() - row.days_before_to
             last = day.toordinal() - row.days_before_from
-            if row.days_before_to:
-                last = max(first, min(last, context.book.day.toordinal()))
             trade = context.book.trade
             if first < trade.first_day.toordinal() or last > trade.last_day.toordinal():
                 return (None, None)

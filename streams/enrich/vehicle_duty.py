@@ -167,15 +167,17 @@ def _dated_shares(origin: str | None, rows: Iterable[CustomsValueShare]) -> _Dat
 def entry_dates(record: Vehicle, context: Context) -> tuple[date, date] | None:
     """The likely entry dates by the most telling date of the record; None where it has none.
 
-    Never after the unit came into stock, or was last reported in stock; without either, not after the book's day.
+    Never after the unit came into stock, or was last reported in stock. What the record doesn't say is not asked of the
+    book's day: that would move the dates, and publish the record again, with every book.
     """
     for row in context.reference.vehicles.entry_dates:
         day = _date_of(record, row.basis)
         if day is None or not row.fits(record.stock_class):
             continue
         first, last = day + row.earliest_days * _DAY, day + row.latest_days * _DAY
-        if row.basis != "entry_date":
-            last = max(first, min(last, _here_by(record) or context.book.day))
+        here = _here_by(record)
+        if here is not None and row.basis != "entry_date":
+            last = max(first, min(last, here))
         return (first, last)
     return None
 
