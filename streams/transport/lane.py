@@ -235,7 +235,7 @@ class Lane:
         if landed is not None:
             self.state.apply(found.published, landed.position, first=landed.first)
         if found.rebooked:
-            self.state.rebook(found.rebooked, self._context().book.number)
+            self.state.rebook(found.rebooked, found.book)
         self.metrics.flag_events(found.flag_events)
 
     async def _rerate(self, turn: _Turn) -> None:
@@ -248,6 +248,8 @@ class Lane:
         part = self.state.scan(self._scan_after, limit=RERATE_RECORDS, below=book, seconds=RERATE_SECONDS / 2)
         found = self._rater.rerate(part.records, self.outbox.draft(), context, since)
         turn.over()
+        if not self.lease.allows_sending:
+            return
         if found.draft.records:
             await failpoints.reach("rerate.rated")
             await self._publish(found, {})

@@ -68,6 +68,8 @@ class Findings:
     """What a batch or a slice of re-rating came to; `published` and `rebooked` are for the state, after the commit."""
 
     draft: Draft
+    book: BookNumber
+    """The book it was rated under: `rebooked` are right under this one, whatever is in force at the commit."""
     out: int = 0
     tombstones: int = 0
     unchanged: int = 0
@@ -123,9 +125,9 @@ class Rater:
         Raises:
             BookBehindError: a record is held under a newer book; nothing was taken in, ask again with a newer context.
         """
-        found = Findings(draft)
-        enrich = self._place.pipeline.enrich
         book = context.book.number
+        found = Findings(draft, book)
+        enrich = self._place.pipeline.enrich
         now_ms = int(time.time() * 1000)
         accepted = 0
         turn_ends = time.perf_counter() + SLICE_SECONDS
@@ -160,9 +162,9 @@ class Rater:
 
         `since`: when the book came about, the time of what changes with it.
         """
-        found = Findings(draft)
+        found = Findings(draft, context.book.number)
         enrich = self._place.pipeline.enrich
-        book = str(context.book.number)
+        book = str(found.book)
         moment = None if since is None else since.isoformat().replace("+00:00", "Z")
         now_ms = int(time.time() * 1000)
         for key, held in records:
