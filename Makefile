@@ -69,9 +69,12 @@ $(VENV)/.installed: $(VENV)/.locked pyproject.toml
 
 # --- tests
 
+# Most of the time goes into waiting for Kafka: two processes, a file to each, and each with a broker of its own.
+PARALLEL ?= -n 2 --dist loadfile
+
 .PHONY: test
 test: install ## Every test that needs only Python, against real Kafka; under 10 minutes on 2 cores
-	$(PY) -m pytest $(or $(ARGS),tests/unit tests/contract tests/wire)
+	$(PY) -m pytest $(PARALLEL) $(or $(ARGS),tests/unit tests/contract tests/wire)
 
 .PHONY: test-deploy
 test-deploy: install ## What needs Debian packages or a container engine; names what to install where it is missing
