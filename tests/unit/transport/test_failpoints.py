@@ -63,6 +63,6 @@ def test_other_points_and_early_hits_go_on() -> None:
 def test_every_point_stands_in_the_transport_once() -> None:
     sources = [path.read_text("utf-8") for path in Path(streams.transport.__path__[0]).glob("*.py")]
     reached = [name for source in sources for name in re.findall(r'reach\("([a-z._]+)"\)', source)]
-    assert set(reached) == set((*POINTS, *RERATE_POINTS))
+    assert set(reached) == {*POINTS, *RERATE_POINTS}
     # The delivery is the same step with and without a transaction.
     assert sorted(name for name in reached if reached.count(name) > 1) == ["batch.delivered"] * 2
