@@ -78,7 +78,11 @@ test: install ## Every test that needs only Python, against real Kafka; under 10
 
 .PHONY: test-deploy
 test-deploy: install ## What needs Debian packages or a container engine; names what to install where it is missing
-	$(PY) -m pytest $(or $(ARGS),tests/deploy)
+	$(PY) -m pytest -m "not live" $(or $(ARGS),tests/deploy)
+
+.PHONY: test-live
+test-live: install ## Every alert and dashboard against real failures, 6 minutes on a quiet machine
+	$(PY) -m pytest -m live $(or $(ARGS),tests/deploy)
 
 .PHONY: soak
 soak: install ## Long chaos; LOTRISK_SOAK_ROUNDS (5) and LOTRISK_SOAK_RECORDS (1000000) set how long
@@ -139,7 +143,7 @@ docs: install ## Write the generated pages of docs/, the alert rules and the das
 	$(PY) -m deploy.kubernetes.generate
 
 .PHONY: pictures
-pictures: install $(BENCH)/.installed ## Draw the dashboards from what the last `make test-deploy` saw, into docs/images
+pictures: install $(BENCH)/.installed ## Draw the dashboards from what the last `make test-live` saw, into docs/images
 	PYTHONPATH=. $(BENCH)/bin/python -m deploy.grafana.pictures
 
 LOCK := $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes \

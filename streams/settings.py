@@ -88,16 +88,16 @@ class Settings(BaseSettings):
     )
     state_dir: Path = Field(Path("state"), description="Directory of the worker's local state.")
     max_batch_records: Annotated[int, Field(ge=1)] = Field(
-        5000, description="Most records of one partition in a batch."
+        1000, description="Most records of one partition in a batch."
     )
     max_batch_bytes: Annotated[int, Field(ge=2_097_152)] = Field(
         8_388_608, description="Most bytes of one partition that wait or are in work at once."
     )
     max_waiting_records: Annotated[int, Field(ge=1)] = Field(
-        20_000, description="Most records of all partitions of a worker that wait; each partition has an equal share."
+        10_000, description="Most records of all partitions of a worker that wait; each partition has an equal share."
     )
     max_waiting_bytes: Annotated[int, Field(ge=2_097_152)] = Field(
-        33_554_432, description="Most bytes of all partitions of a worker that wait; each partition has an equal share."
+        16_777_216, description="Most bytes of all partitions of a worker that wait; each partition has an equal share."
     )
     transaction_timeout_seconds: Annotated[float, Field(ge=5, le=900)] = Field(
         20.0, description="After it the broker aborts a transaction; readers of its partition wait that long at worst."

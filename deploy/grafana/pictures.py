@@ -1,4 +1,4 @@
-"""Pictures of the dashboards from what their queries gave in the last `make test-deploy`, drawn without Grafana.
+"""Pictures of the dashboards from what their queries gave in the last `make test-live`, drawn without Grafana.
 
 Needs matplotlib, of the environment of `make bench`; `make pictures` runs it.
 """
@@ -99,7 +99,7 @@ def draw(board: dict[str, Any], path: Path) -> None:
 def main() -> int:
     """Draw all of them into docs/images/."""
     if not DATA.exists():
-        print(f"{DATA.relative_to(ROOT)} is not there: run `make test-deploy` first", file=sys.stderr)
+        print(f"{DATA.relative_to(ROOT)} is not there: run `make test-live` first", file=sys.stderr)
         return 1
     for board in json.loads(DATA.read_text("utf-8")):
         path = ROOT / "docs" / "images" / f"{board['uid']}.png"

@@ -65,3 +65,10 @@ def image() -> str:
     require_engine()
     docker("build", "--file", str(DOCKERFILE), "--tag", IMAGE, ".", seconds=400)
     return IMAGE
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What watches real failures with a real Prometheus takes minutes and a quiet machine: `make test-live`."""
+    for item in items:
+        if "tried" in getattr(item, "fixturenames", ()):
+            item.add_marker("live")

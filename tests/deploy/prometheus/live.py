@@ -23,7 +23,7 @@ REPORT = ROOT / "build" / "deploy" / "alerts-tried.md"
 HEAD = f"""\
 # Alerts, tried
 
-<!-- Written by `make test-deploy` to build/deploy/alerts-tried.md; this is one run's. -->
+<!-- Written by `make test-live` to build/deploy/alerts-tried.md; this is one run's. -->
 
 A real Prometheus and Alertmanager on real workers and Apache Kafka. The rules run at a pace of {PACE.scale:g}: a minute
 of theirs takes a second, {PACE.scrape_seconds:g} s between two scrapes. Seconds count from the failure to the message
