@@ -18,11 +18,11 @@ HEADS: Final = "heads"
 CANONICAL: Final = "canonical"
 
 _MIB: Final = 1024 * 1024
-_CACHE_BYTES: Final = 16 * _MIB
-_WRITE_BUFFERS_BYTES: Final = 32 * _MIB
+_CACHE_BYTES: Final = 64 * _MIB
+_WRITE_BUFFERS_BYTES: Final = 64 * _MIB
 """Of all partitions together."""
-_WRITE_BUFFER_BYTES: Final = 4 * _MIB
-_LOG_BYTES: Final = 8 * _MIB
+_WRITE_BUFFER_BYTES: Final = 8 * _MIB
+_LOG_BYTES: Final = 16 * _MIB
 """Most of one partition's write-ahead log, which a worker that was killed reads again when it opens the state."""
 _OPEN_FILES: Final = 64
 _BLOCK_BYTES: Final = 16 * 1024
