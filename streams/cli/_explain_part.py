@@ -16,6 +16,7 @@ from streams.cli._explain_vehicle import (
     reading,
     show_change,
     show_controls,
+    show_standing,
 )
 from streams.enrich.bill import part_bill
 from streams.enrich.context import Context
@@ -170,14 +171,7 @@ def show_part(found: dict[str, Any], console: Console) -> None:
         console.print("Rare earths: can't be said, the family is unknown", highlight=False)
     _show_duty(found, console)
     show_change(found, console)
-    if found["missing_facts"]:
-        console.print(f"Missing facts: {', '.join(found['missing_facts'])}", highlight=False)
-    for warning in found["warnings"]:
-        console.print(f"Warning: {warning}", highlight=False)
-    console.print(
-        f"Confidence {found['confidence']}. Policy book {found['book']}. An internal estimate, not for customers.",
-        highlight=False,
-    )
+    show_standing(found, console)
 
 
 def _show_exposure(block: dict[str, Any], console: Console) -> None:

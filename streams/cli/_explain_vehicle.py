@@ -279,6 +279,11 @@ def show_vehicle(found: dict[str, Any], console: Console) -> None:
         console.print(table)
         show_controls(found["exposure"], console)
     _show_duty(found, console)
+    show_standing(found, console)
+
+
+def show_standing(found: dict[str, Any], console: Console) -> None:
+    """Print what an explanation rests on: the facts that are missing, warnings, confidence and book."""
     if found["missing_facts"]:
         console.print(f"Missing facts: {', '.join(found['missing_facts'])}", highlight=False)
     for warning in found["warnings"]:

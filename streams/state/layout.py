@@ -17,6 +17,8 @@ from typing import Final, NamedTuple
 
 import orjson
 
+from streams.enrich.outcome import assemble
+
 HEADER: Final = "lotrisk.layout"
 VERSION: Final = 1
 """Of what a state takes out of a record; a state of another version is built anew."""
@@ -54,7 +56,7 @@ def finish(
     flags_start = len(body)
     updated = b"" if updated_at_ms is None else b"%d" % updated_at_ms
     return (
-        b'%b,"flags":%b,"book":"%b"}' % (body, flags, book.encode()),
+        assemble(body, flags, book),
         b"%d/%d/%d/%b" % (canonical_end, flags_start, flags_start + len(FLAGS) + len(flags), updated),
     )
 
