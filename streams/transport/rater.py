@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 import orjson
 
@@ -40,6 +41,9 @@ from streams.transport.dlq_limit import DlqLimit, Tripped
 from streams.transport.outbox import Draft, record_fits
 from streams.transport.partitioning import count_elsewhere
 from streams.transport.pipeline import Pipeline
+
+if TYPE_CHECKING:
+    from streams.tracing import RecordSpan, Tracing
 
 SLICE_SECONDS = 0.010
 """Longest stretch of enriching before other lanes and heartbeats get their turn."""
@@ -79,6 +83,9 @@ class Findings:
     notes: Counter[str] = field(default_factory=Counter)
     published: dict[bytes, Held | Gone] = field(default_factory=dict)
     rebooked: list[bytes] = field(default_factory=list)
+    buried: list[tuple[int, Reason]] = field(default_factory=list)
+    """Offsets of the rejected records, and why."""
+    spans: list[RecordSpan] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,8 +112,11 @@ class LanePlace:
 class Rater:
     """Rates the records of one partition. Belongs to its lane."""
 
-    def __init__(self, place: LanePlace, state: PartitionState, limit: DlqLimit) -> None:
+    def __init__(
+        self, place: LanePlace, state: PartitionState, limit: DlqLimit, tracing: Tracing | None = None
+    ) -> None:
         self._place = place
+        self._tracing = tracing
         self._state = state
         self._limit = limit
         self._source = place.source
@@ -132,12 +142,14 @@ class Rater:
         accepted = 0
         turn_ends = time.perf_counter() + SLICE_SECONDS
         for number, record in enumerate(batch.records, 1):
+            span = None if self._tracing is None else self._begin(found, record, self._tracing)
             outcome = enrich(record.key, record.value, context)
             if type(outcome) is Enriched:
-                outcome = self._add(found, record, outcome, book, now_ms)
+                outcome = self._add(found, record, outcome, book, now_ms, span)
             elif isinstance(outcome, Removed):
-                self._remove(found, record, outcome.key, book, now_ms)
+                self._remove(found, record, outcome.key, book, now_ms, span)
             if isinstance(outcome, Rejected):
+                _came_to("dead_letter", span)
                 self._limit.accepted(accepted)
                 accepted = 0
                 self._bury(found, record, outcome, now_ms)
@@ -165,7 +177,6 @@ class Rater:
         found = Findings(draft, context.book.number)
         enrich = self._place.pipeline.enrich
         book = str(found.book)
-        moment = None if since is None else since.isoformat().replace("+00:00", "Z")
         now_ms = int(time.time() * 1000)
         for key, held in records:
             outcome = enrich(key, held.canonical, context)
@@ -175,13 +186,30 @@ class Rater:
                 found.rebooked.append(key)
                 continue
             order = OrderKey(held.order.topic_id, held.order.offset, book)
-            cause = Cause(moment, order.topic_id, self._place.partition, order.offset, book)
-            if self._publish(found, outcome, held, order, cause, NO_TIME_MS, None, now_ms) is None:
+            if self._publish(found, outcome, held, order, since, NO_TIME_MS, None, now_ms) is None:
                 found.unchanged += 1
         return found
 
+    def _begin(self, found: Findings, record: InputRecord, tracing: Tracing) -> RecordSpan | None:
+        """The span of a record whose producer asked for one."""
+        given = _trace(record)
+        if given is None:
+            return None
+        place = self._place
+        ce_id = event_id(place.pipeline.enriched_event, place.topic_id, place.partition, record.offset, str(found.book))
+        span = tracing.begin(given, ce_id, self._source, place.partition, record.offset)
+        if span is not None:
+            found.spans.append(span)
+        return span
+
     def _add(
-        self, found: Findings, record: InputRecord, outcome: Enriched, book: BookNumber, now_ms: int
+        self,
+        found: Findings,
+        record: InputRecord,
+        outcome: Enriched,
+        book: BookNumber,
+        now_ms: int,
+        span: RecordSpan | None,
     ) -> Enriched | Rejected:
         key = outcome.key
         held = self._held(found, key)
@@ -191,20 +219,21 @@ class Rater:
                 raise BookBehindError(f"{held.book} is held, {book} is what we have")
             if _is_superseded(outcome, order, held):
                 found.superseded += 1
+                _came_to("superseded", span)
                 return outcome
         for note in outcome.notes:
             found.notes[note] += 1
-        moment = outcome.updated_at
-        time_text = rfc3339(record.timestamp) if moment is None else moment.isoformat().replace("+00:00", "Z")
-        cause = Cause(time_text, order.topic_id, self._place.partition, record.offset, outcome.book)
         timestamp = _output_time(record, now_ms, found.notes)
-        done = self._publish(found, outcome, held, order, cause, record.timestamp, _trace(record), timestamp)
+        trace = _trace(record) if span is None else span.traceparent
+        done = self._publish(found, outcome, held, order, outcome.updated_at, record.timestamp, trace, timestamp)
         if done is None:
             found.unchanged += 1
+            _came_to("unchanged", span)
         elif done is False:
             return _too_large(outcome.body)
         else:
             found.out += 1
+            _came_to("out", span)
         return outcome
 
     def _publish(
@@ -213,16 +242,21 @@ class Rater:
         outcome: Enriched,
         held: Held | None,
         order: OrderKey,
-        cause: Cause,
+        moment: datetime | None,
         input_ms: int,
         trace: bytes | None,
         output_ms: int,
     ) -> bool | None:
-        """Draft an enriched record and its flags' events; None where nothing changed, False where it is too large."""
+        """Draft an enriched record and its flags' events; None where nothing changed, False where it is too large.
+
+        `moment`: when what changed did so; None means at the input's own time.
+        """
         key, body = outcome.key, outcome.body
         flags = NO_FLAGS
         events: tuple[FlagEvent, ...] = ()
         if outcome.flags or (held is not None and held.flags != NO_FLAGS):
+            when = rfc3339(input_ms) if moment is None else moment.isoformat().replace("+00:00", "Z")
+            cause = Cause(when, order.topic_id, self._place.partition, order.offset, outcome.book)
             before = read_flags(held.flags) if held is not None else ()
             still, events = merge(key, before, outcome.flags, cause)
             flags = flags_json(still)
@@ -239,7 +273,7 @@ class Rater:
         headers.append((layout.HEADER, marks))
         if len(value) > UNQUESTIONED_BYTES and not record_fits(key, value, headers):
             return False
-        self._announce(found, key, events, order)
+        self._announce(found, key, events, order, trace)
         found.draft.add(self._enriched, key, value, headers, output_ms)
         canonical = layout.canonical_of(body, outcome.canonical_end, self._place.pipeline.owned)
         number = book_number(outcome.book)
@@ -252,29 +286,42 @@ class Rater:
         # Held from before the input topic was made anew.
         return self._template(self._place.pipeline.enriched_event, order.topic_id)
 
-    def _remove(self, found: Findings, record: InputRecord, key: bytes, book: BookNumber, now_ms: int) -> None:
+    def _remove(
+        self,
+        found: Findings,
+        record: InputRecord,
+        key: bytes,
+        book: BookNumber,
+        now_ms: int,
+        span: RecordSpan | None,
+    ) -> None:
         held = self._held(found, key)
         number = str(book)
         order = OrderKey(self._place.topic_id, record.offset, number)
         if held is not None and held.order.topic_id == order.topic_id and held.order.offset > order.offset:
             found.superseded += 1
+            _came_to("superseded", span)
             return
+        trace = _trace(record) if span is None else span.traceparent
         if held is not None and held.flags != NO_FLAGS:
             cause = Cause(rfc3339(record.timestamp), order.topic_id, self._place.partition, record.offset, number)
             _, events = merge(key, read_flags(held.flags), (), cause)
-            self._announce(found, key, events, order)
-        headers = self._removed_headers.headers(record.offset, number, record.timestamp, _trace(record))
+            self._announce(found, key, events, order, trace)
+        headers = self._removed_headers.headers(record.offset, number, record.timestamp, trace)
         found.draft.add(self._enriched, key, None, headers, _output_time(record, now_ms, found.notes))
         found.published[key] = Gone(order)
         found.tombstones += 1
+        _came_to("tombstone", span)
 
-    def _announce(self, found: Findings, key: bytes, events: Sequence[FlagEvent], order: OrderKey) -> None:
+    def _announce(
+        self, found: Findings, key: bytes, events: Sequence[FlagEvent], order: OrderKey, trace: bytes | None
+    ) -> None:
         """Draft the events of one record's flags. Their Kafka time is now: retention counts from here."""
         for event in events:
             dealer, _, number = key.decode().partition(":")
             members = {"dealer_id": dealer, self._place.pipeline.identity: number, **event_members(event)}
             template = self._template(_FLAG_EVENT[event.change.value], order.topic_id)
-            headers = template.headers(order.offset, order.book, NO_TIME_MS, None)
+            headers = template.headers(order.offset, order.book, NO_TIME_MS, trace)
             # One record may raise several flags: the id tells them apart.
             identity = event_id(
                 f"{_FLAG_EVENT[event.change.value]}/{event.flag.type}", order.topic_id, self._place.partition,
@@ -305,6 +352,12 @@ class Rater:
         # Retention of dead letters counts from now, not from the record's own time.
         found.draft.add(self._dead, record.key, record.value, headers, now_ms)
         found.dead_letters[rejected.reason.value] += 1
+        found.buried.append((record.offset, rejected.reason))
+
+
+def _came_to(outcome: str, span: RecordSpan | None) -> None:
+    if span is not None:
+        span.came_to(outcome)
 
 
 def _is_superseded(outcome: Enriched, order: OrderKey, held: Held) -> bool:
