@@ -19,6 +19,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from kafka import KafkaAdminClient
 from kafka.admin import ConfigResource, ConfigResourceType
 
+from streams import failpoints
 from streams.connection import aiokafka_options, kafka_python_options
 from streams.settings import ProcessingGuarantee, Settings
 from streams.state.codec.checkpoint import Checkpoint
@@ -146,6 +147,7 @@ class Restorer:
                 found = EnrichedPartition(tp.topic, topic_id, retention_ms, begins[tp], ends[tp])
                 courses[tp] = self._begin(state, found, began_ms, damaged[state.place])
                 await asyncio.sleep(0)
+            await failpoints.reach("state.opened")
             await self._follow(consumer, courses)
         finally:
             await consumer.stop()
@@ -204,6 +206,7 @@ class Restorer:
                 course.ignored += course.state.take_in(records, course.checkpoint(position))
                 course.restored += len(records)
                 course.position = position
+                await failpoints.reach("state.slice")
                 if position >= course.end:
                     pending.discard(tp)
                     consumer.pause(tp)

@@ -23,9 +23,9 @@ from faust.tables.recovery import RebalanceAgain
 from faust.transport.drivers import aiokafka as stock
 from faust.types import TP, ConsumerMessage
 
+from streams import failpoints
 from streams.connection import aiokafka_options
 from streams.settings import ProcessingGuarantee, Settings
-from streams.transport import failpoints
 from streams.transport.batch import InputRecord, RecordBatch
 
 if TYPE_CHECKING:

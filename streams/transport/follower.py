@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from kafka import KafkaAdminClient
 
+from streams import failpoints
 from streams.connection import aiokafka_options, kafka_python_options
 from streams.metrics import Metrics
 from streams.settings import Settings
@@ -190,11 +191,12 @@ class PolicyFollower:
         known = self._log
         number = self._books.number
         if (known.epoch, known.offset) > (number.epoch, number.offset):
-            self._books.publish(
-                await asyncio.to_thread(
-                    self._books.prepare, known.overrides, known.epoch, known.offset, known.changed_ms
-                )
+            prepared = await asyncio.to_thread(
+                self._books.prepare, known.overrides, known.epoch, known.offset, known.changed_ms
             )
+            await failpoints.reach("book.prepared")
+            self._books.publish(prepared)
+            await failpoints.reach("book.changed")
         self._standing, self._refused = standing, known.refused
         self._metrics.policy_refused(len(self._refused))
         for listener in self._listeners:

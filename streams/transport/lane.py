@@ -10,11 +10,11 @@ from datetime import datetime
 
 from aiokafka.errors import ProducerFenced
 
+from streams import failpoints
 from streams.enrich.context import Context
 from streams.metrics import LaneMetrics
 from streams.policy.book import BookNumber
 from streams.state.view import PartitionState
-from streams.transport import failpoints
 from streams.transport.batch import RecordBatch
 from streams.transport.dlq_limit import DlqLimit, Tripped
 from streams.transport.lease import Lease
@@ -207,7 +207,6 @@ class Lane:
             notes=found.notes,
             timestamps_ms=[record.timestamp for record in batch.records],
         )
-        await failpoints.reach("batch.applied")
 
     async def _rate(self, batch: RecordBatch) -> Findings | Tripped:
         """Rate a batch; where its records are held under a newer book, wait until ours has come."""
@@ -221,6 +220,7 @@ class Lane:
 
     async def _publish(self, found: Findings, offsets: dict[tuple[str, int], int]) -> None:
         """Send what was found, and take it into the state once it is committed."""
+        step = found.draft.step
         sent = time.perf_counter()
         try:
             landed = await self.outbox.publish(found.draft, self.place.partition, last=self._enriched, offsets=offsets)
@@ -229,7 +229,7 @@ class Lane:
             if self.outbox.transactional_id is not None:
                 self.metrics.transaction_aborted()
             raise
-        await failpoints.reach("batch.committed")
+        await failpoints.reach(step + ".committed")
         if self.outbox.transactional_id is not None:
             self.metrics.transaction(time.perf_counter() - sent)
         if landed is not None:
@@ -237,6 +237,7 @@ class Lane:
         if found.rebooked:
             self.state.rebook(found.rebooked, found.book)
         self.metrics.flag_events(found.flag_events)
+        await failpoints.reach(step + ".applied")
 
     async def _rerate(self, turn: _Turn) -> None:
         """Bring one slice of held records up to the book in force, never down; a transaction without offsets."""
@@ -246,12 +247,12 @@ class Lane:
         if self._scanning != book:
             self._scanning, self._scan_after = book, None
         part = self.state.scan(self._scan_after, limit=RERATE_RECORDS, below=book, seconds=RERATE_SECONDS / 2)
-        found = self._rater.rerate(part.records, self.outbox.draft(), context, since)
+        found = self._rater.rerate(part.records, self.outbox.draft("rerate"), context, since)
         turn.over()
         if not self.lease.allows_sending:
             return
+        await failpoints.reach("rerate.rated")
         if found.draft.records:
-            await failpoints.reach("rerate.rated")
             await self._publish(found, {})
         elif found.rebooked:
             self.state.rebook(found.rebooked, book)

@@ -18,13 +18,13 @@ from typing import Protocol
 
 from faust.types import TP
 
+from streams import failpoints
 from streams.enrich.context import Context
 from streams.metrics import Metrics
 from streams.settings import ProcessingGuarantee, Settings
 from streams.state.partition import Place, RocksState
 from streams.state.store import StateStore
 from streams.state.view import EveryRecordNew, PartitionState
-from streams.transport import failpoints
 from streams.transport.batch import RecordBatch
 from streams.transport.dlq_limit import DlqLimit
 from streams.transport.lane import Lane

@@ -15,10 +15,10 @@ from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.errors import KafkaError
 from aiokafka.producer import sender as aiokafka_sender
 
+from streams import failpoints
 from streams.connection import aiokafka_options
 from streams.settings import Settings
 from streams.topics import OUTPUT_MAX_BYTES
-from streams.transport import failpoints
 from streams.transport.batch import Headers
 
 log = logging.getLogger(__name__)
@@ -48,10 +48,11 @@ class Landed(NamedTuple):
 
 
 class Draft:
-    """Records of one lane's batch, built and not yet sent; made by `Outbox.draft`."""
+    """Records of one lane's batch, built and not yet sent; made by `Outbox.draft`. `step` begins failpoints' names."""
 
-    def __init__(self, producer: AIOKafkaProducer) -> None:
+    def __init__(self, producer: AIOKafkaProducer, step: str = "batch") -> None:
         self._producer = producer
+        self.step = step
         self._open: dict[str, Any] = {}
         self._batches: dict[str, list[Any]] = {}
         self.records = 0
@@ -124,9 +125,9 @@ class Outbox:
         except (TimeoutError, KafkaError) as error:
             log.warning("producer %s did not stop cleanly: %r", self.transactional_id, error)
 
-    def draft(self) -> Draft:
-        """An empty draft, to be published through this outbox only."""
-        return Draft(self._producer)
+    def draft(self, step: str = "batch") -> Draft:
+        """An empty draft, to be published through this outbox only; `step` is `batch` or `rerate`."""
+        return Draft(self._producer, step)
 
     async def publish(
         self, draft: Draft, partition: int, *, last: str, offsets: Mapping[tuple[str, int], int]
@@ -142,11 +143,11 @@ class Outbox:
         """
         first, final = draft.batches(last=last)
         if self.transactional_id is None:
-            await self._within(self._send(first, partition), "delivery")
-            landed = await self._within(self._send(final, partition), "delivery")
-            await failpoints.reach("batch.delivered")
+            await self._within(self._send(first, partition, draft.step), "delivery")
+            landed = await self._within(self._send(final, partition, draft.step), "delivery")
+            await failpoints.reach(draft.step + ".delivered")
         else:
-            landed = await self._within(self._transaction(first, final, partition, offsets), "transaction")
+            landed = await self._within(self._transaction(first, final, partition, offsets, draft.step), "transaction")
         if not final:
             return None
         return Landed(landed[0], landed[-1] + final[-1][1].record_count())
@@ -157,22 +158,23 @@ class Outbox:
         final: list[tuple[str, Any]],
         partition: int,
         offsets: Mapping[tuple[str, int], int],
+        step: str,
     ) -> list[int]:
         await self._producer.begin_transaction()
-        landed = await self._send(first + final, partition)
-        await failpoints.reach("batch.delivered")
+        landed = await self._send(first + final, partition, step)
+        await failpoints.reach(step + ".delivered")
         if offsets:
             await self._producer.send_offsets_to_transaction(
                 {TopicPartition(topic, number): offset for (topic, number), offset in offsets.items()}, self._group
             )
-        await failpoints.reach("batch.offsets_sent")
+        await failpoints.reach(step + ".offsets_sent")
         await self._producer.commit_transaction()
         return landed[len(first) :]
 
-    async def _send(self, batches: list[tuple[str, Any]], partition: int) -> list[int]:
+    async def _send(self, batches: list[tuple[str, Any]], partition: int, step: str) -> list[int]:
         """Send and await every delivery; the offset of each batch's first record."""
         futures = [await self._producer.send_batch(builder, topic, partition=partition) for topic, builder in batches]
-        await failpoints.reach("batch.sent")
+        await failpoints.reach(step + ".sent")
         # A failed batch doesn't fail the transaction, so every one is looked at.
         results = await asyncio.gather(*futures, return_exceptions=True)
         landed: list[int] = []

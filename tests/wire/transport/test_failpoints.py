@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 from streams.settings import ProcessingGuarantee
-from streams.transport.failpoints import POINTS
+from streams.failpoints import POINTS
 from tests.rehearsal.fleet import wait_until
 from tests.rehearsal.ground import load
 from tests.rehearsal.rehearsal import Rehearsal, play

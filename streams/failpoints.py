@@ -1,8 +1,8 @@
 """Named points where a rehearsal may kill, delay or stop the process; free when none is set.
 
-`LOTRISK_FAILPOINTS` holds `name=action` pairs separated by `;`. An action is `kill` (SIGKILL), `exit` (leave at once
-with status 70) or `sleep:MS`, and may end in `@N`: only from the Nth time the point is reached. Each name in `POINTS`
-is a step of the transport whose interruption must neither lose nor double a record.
+`LOTRISK_FAILPOINTS` holds `name=action` pairs separated by `;`. An action is `kill` (SIGKILL), `stop` (SIGSTOP), `exit`
+(leave at once with status 70) or `sleep:MS`, and may end in `@N`: only from the Nth time the point is reached. Each
+name in `POINTS` and `RERATE_POINTS` is a step whose interruption must neither lose nor double a record or a flag event.
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ POINTS = (
     "assigned",
     "lease.lanes_stopped",
     "lease.producers_started",
+    "state.opened",
+    "state.slice",
     "lease.state_restored",
     "lease.opened",
     "seek.before",
@@ -31,8 +33,18 @@ POINTS = (
     "batch.committed",
     "batch.applied",
 )
-RERATE_POINTS = ("rerate.rated",)
-"""Points on the way of a slice of re-rating."""
+"""Those of a rebalance, of a restore and of a batch."""
+RERATE_POINTS = (
+    "book.prepared",
+    "book.changed",
+    "rerate.rated",
+    "rerate.sent",
+    "rerate.delivered",
+    "rerate.offsets_sent",
+    "rerate.committed",
+    "rerate.applied",
+)
+"""Those of a book that changes, and of the slices in which held records are brought up to it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,21 +62,32 @@ def _parse(text: str) -> dict[str, _Action]:
             raise ValueError(f"LOTRISK_FAILPOINTS: no point {name!r}; there are {', '.join((*POINTS, *RERATE_POINTS))}")
         action, _, hit = action.partition("@")
         kind, _, duration = action.partition(":")
-        if kind not in ("kill", "exit", "sleep"):
-            raise ValueError(f"LOTRISK_FAILPOINTS: {pair!r}: the action is kill, exit or sleep:MS")
+        if kind not in ("kill", "stop", "exit", "sleep"):
+            raise ValueError(f"LOTRISK_FAILPOINTS: {pair!r}: the action is kill, stop, exit or sleep:MS")
         actions[name] = _Action(kind, int(duration or 0), int(hit or 1))
     return actions
 
 
-_ACTIONS = _parse(os.environ.get("LOTRISK_FAILPOINTS", ""))
+_actions = _parse(os.environ.get("LOTRISK_FAILPOINTS", ""))
 _hits: Counter[str] = Counter()
+
+
+def arm(text: str) -> None:
+    """Set the points anew, counting from here; for rehearsals that arm a worker that runs.
+
+    Raises:
+        ValueError: what the text holds that is no point or no action.
+    """
+    global _actions
+    _actions = _parse(text)
+    _hits.clear()
 
 
 async def reach(name: str) -> None:
     """Do what is set for the point `name`, if anything is."""
-    if not _ACTIONS:
+    if not _actions:
         return
-    action = _ACTIONS.get(name)
+    action = _actions.get(name)
     if action is None:
         return
     _hits[name] += 1
@@ -76,4 +99,8 @@ async def reach(name: str) -> None:
     print(f"failpoint {name}: {action.kind}", file=sys.stderr, flush=True)  # noqa: T201 - the rehearsal counts it
     if action.kind == "kill":
         os.kill(os.getpid(), signal.SIGKILL)
+    if action.kind == "stop":
+        del _actions[name]
+        os.kill(os.getpid(), signal.SIGSTOP)
+        return
     os._exit(70)

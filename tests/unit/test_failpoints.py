@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-import streams.transport
-from streams.transport.failpoints import POINTS, RERATE_POINTS, _parse
+import streams
+from streams.failpoints import POINTS, RERATE_POINTS, _parse
 
-REACH = "import asyncio; from streams.transport.failpoints import reach; asyncio.run(reach({!r})); print('went on')"
+REACH = "import asyncio; from streams.failpoints import reach; asyncio.run(reach({!r})); print('went on')"
 
 
 def run(variable: str, code: str) -> subprocess.CompletedProcess[str]:
@@ -39,7 +39,8 @@ def test_pairs_actions_and_hits() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "said"), [("batch.snet=kill", "no point 'batch.snet'"), ("batch.sent=explode", "kill, exit or sleep:MS")]
+    ("text", "said"),
+    [("batch.snet=kill", "no point 'batch.snet'"), ("batch.sent=explode", "kill, stop, exit or sleep:MS")],
 )
 def test_what_it_does_not_know_it_names(text: str, said: str) -> None:
     with pytest.raises(ValueError, match=said):
@@ -60,9 +61,22 @@ def test_other_points_and_early_hits_go_on() -> None:
     assert run("batch.sent=kill@2", REACH.format("batch.sent")).stdout == "went on\n"
 
 
-def test_every_point_stands_in_the_transport_once() -> None:
-    sources = [path.read_text("utf-8") for path in Path(streams.transport.__path__[0]).glob("*.py")]
+def test_every_point_stands_in_the_program_once() -> None:
+    sources = [path.read_text("utf-8") for path in Path(streams.__path__[0]).rglob("*.py")]
     reached = [name for source in sources for name in re.findall(r'reach\("([a-z._]+)"\)', source)]
+    shared = [name for source in sources for name in re.findall(r'reach\((?:draft\.)?step \+ "([a-z._]+)"\)', source)]
+    reached += [step + name for step in ("batch", "rerate") for name in shared]
     assert set(reached) == {*POINTS, *RERATE_POINTS}
     # The delivery is the same step with and without a transaction.
-    assert sorted(name for name in reached if reached.count(name) > 1) == ["batch.delivered"] * 2
+    assert (
+        sorted(name for name in reached if reached.count(name) > 1)
+        == ["batch.delivered"] * 2 + ["rerate.delivered"] * 2
+    )
+
+
+def test_armed_anew_it_counts_from_there() -> None:
+    code = "from streams.failpoints import arm; import asyncio; from streams.failpoints import reach\n"
+    code += "asyncio.run(reach('batch.sent')); arm('batch.sent=exit@2')\n"
+    code += "for n in range(3): print(n, flush=True); asyncio.run(reach('batch.sent'))"
+    done = run("batch.sent=kill@2", code)
+    assert (done.returncode, done.stdout) == (70, "0\n1\n")
