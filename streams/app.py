@@ -21,6 +21,7 @@ from streams.transport.pipeline import Pipeline
 from streams.transport.preflight import inspect_topics
 
 if TYPE_CHECKING:
+    from streams.tracing import Tracing
     from streams.transport.follower import PolicyFollower
 
 log = logging.getLogger(__name__)
@@ -77,11 +78,12 @@ def create_app(
     follower: PolicyFollower | None = None,
     states: StateStore | None = None,
     since: Callable[[], datetime] | None = None,
+    tracing: Tracing | None = None,
 ) -> LotriskApp:
     """The application for `settings`, without agents; `fatal` is told what no lane can go on after.
 
     Without a `follower` the book doesn't hear of `trade.policy`; without `states` nothing that was published before is
-    remembered. `since` tells when the book in force came about.
+    remembered. `since` tells when the book in force came about. `tracing` makes the spans of records that ask for one.
     """
     app = LotriskApp(
         settings.group,
@@ -106,7 +108,14 @@ def create_app(
     app.pipelines = tuple(pipelines)
     app.follower = follower
     app.lanes = Lanes(
-        settings, app.pipelines, context=context, metrics=metrics, fatal=fatal, states=states, since=since
+        settings,
+        app.pipelines,
+        context=context,
+        metrics=metrics,
+        fatal=fatal,
+        states=states,
+        since=since,
+        tracing=tracing,
     )
 
     async def lease(*_: object, **__: object) -> None:

@@ -43,6 +43,21 @@ class SaslMechanism(StrEnum):
     SCRAM_SHA_512 = "SCRAM-SHA-512"
 
 
+class LogFormat(StrEnum):
+    """How a log line is written."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
+class Traces(StrEnum):
+    """Where OpenTelemetry spans go."""
+
+    OFF = "off"
+    CONSOLE = "console"
+    OTLP = "otlp"
+
+
 _SERVERS = r"^\s*[^\s,/]+:[0-9]{1,5}\s*(?:,\s*[^\s,/]+:[0-9]{1,5}\s*)*$"
 
 
@@ -126,7 +141,14 @@ class Settings(BaseSettings):
         6066, description="Health and metrics port; 0 takes a free one."
     )
 
+    # Logs and traces
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Least severe log line shown.")
+    log_format: LogFormat = Field(LogFormat.TEXT, description="text for a person, json for a log store.")
+    traces: Traces = Field(
+        Traces.OFF,
+        description="Where the spans of records with a sampled traceparent go; otlp needs the extra lotrisk[otlp] and "
+        "reads OpenTelemetry's own variables, such as OTEL_EXPORTER_OTLP_ENDPOINT.",
+    )
 
     @field_validator("as_of")
     @classmethod

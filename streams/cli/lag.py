@@ -25,14 +25,12 @@ def register(app: typer.Typer) -> None:
         """
         import asyncio
         import logging
-        import sys
 
+        from streams.logs import configure
         from streams.settings import load_settings
 
         settings = load_settings()
-        logging.basicConfig(
-            level=settings.log_level, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
-        )
+        configure(settings, "lag")
         logging.getLogger("kafka").setLevel(logging.ERROR)
         asyncio.run(_serve(settings, port, every, timeout))
 

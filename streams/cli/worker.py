@@ -7,7 +7,6 @@ import contextlib
 import logging
 import os
 import signal
-import sys
 import threading
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
     from streams.metrics import Metrics
     from streams.policy.book import Book
     from streams.settings import Settings
+    from streams.tracing import Tracing
     from streams.transport.pipeline import Pipeline
     from streams.web.health import WorkerHealth
 
@@ -59,15 +59,13 @@ def run(settings: Settings, agents: Sequence[Agent] | None = None, *, remember: 
     """
     import uvloop
 
+    from streams.logs import configure
+
     if agents is None:
         from streams.agents import parts, vehicles
 
         agents = (vehicles, parts)
-    logging.basicConfig(
-        level=settings.log_level, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
-    )
-    for chatty in ("faust", "mode", "aiokafka", "kafka"):
-        logging.getLogger(chatty).setLevel(max(logging.WARNING, logging.getLogger().level))
+    configure(settings, "worker")
     # The consumer's thread makes a loop of its own by this policy.
     asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
     return asyncio.run(_serve(settings, agents, remember=remember))
@@ -128,6 +126,11 @@ async def _serve(settings: Settings, agents: Sequence[Agent], *, remember: bool)
         exits.add(error)
         end_process(error)
 
+    try:
+        tracing = _tracing(settings)
+    except RuntimeError as error:
+        log.error("%s", error)
+        return 1
     books = Books(
         load(),
         clock_for(settings.as_of, settings.as_of_started),
@@ -144,6 +147,7 @@ async def _serve(settings: Settings, agents: Sequence[Agent], *, remember: bool)
         follower=follower,
         states=StateStore(settings) if remember else None,
         since=lambda: books.since,
+        tracing=tracing,
     )
     books.on_change(lambda _: app.lanes.book_changed())
     for agent in agents:
@@ -191,7 +195,20 @@ async def _serve(settings: Settings, agents: Sequence[Agent], *, remember: bool)
         await heartbeat.stop()
         await app.stop()
         await web.stop()
+        if tracing is not None:
+            await asyncio.to_thread(tracing.close)
     return 1 if app.crashed else 0
+
+
+def _tracing(settings: Settings) -> Tracing | None:
+    """What makes spans; OpenTelemetry is loaded only where they are wanted."""
+    from streams.settings import Traces
+
+    if settings.traces is Traces.OFF:
+        return None
+    from streams.tracing import tracing_for
+
+    return tracing_for(settings)
 
 
 def _show_book(metrics: Metrics, book: Book) -> None:

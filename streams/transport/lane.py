@@ -7,6 +7,7 @@ import logging
 import time
 from collections.abc import Callable
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from aiokafka.errors import ProducerFenced
 
@@ -21,11 +22,16 @@ from streams.transport.lease import Lease
 from streams.transport.outbox import Outbox
 from streams.transport.rater import BookBehindError, Findings, LanePlace, Rater
 
+if TYPE_CHECKING:
+    from streams.tracing import Tracing
+
 log = logging.getLogger(__name__)
 
 RERATE_RECORDS = 250
 RERATE_SECONDS = 0.010
 """A slice of re-rating: so many held records at most, and about this long, before live batches have their turn."""
+DEAD_LETTERS_LOGGED = 5
+"""Dead letters of a batch that have a log line each."""
 BOOK_WAIT_SECONDS = 0.2
 BOOK_PATIENCE = 150
 """How often a newer book is waited for that another worker has already rated records under: half a minute in all."""
@@ -66,6 +72,7 @@ class Lane:
         seal: Callable[[RecordBatch], None],
         pause: Callable[[str], None],
         fatal: Callable[[BaseException], None],
+        tracing: Tracing | None = None,
     ) -> None:
         self.place = place
         self.lease = lease
@@ -85,7 +92,7 @@ class Lane:
         self._arrived = asyncio.Event()
         self._source = place.source
         self._enriched = place.enriched
-        self._rater = Rater(place, state, limit)
+        self._rater = Rater(place, state, limit, tracing)
         self._rated_up_to: BookNumber | None = None
         self._scan_after: bytes | None = None
         self._scanning: BookNumber | None = None
@@ -224,8 +231,10 @@ class Lane:
         sent = time.perf_counter()
         try:
             landed = await self.outbox.publish(found.draft, self.place.partition, last=self._enriched, offsets=offsets)
-        except BaseException:
+        except BaseException as error:
             # A cancellation too: the batch was given up with its transaction.
+            for span in found.spans:
+                span.end(repr(error))
             if self.outbox.transactional_id is not None:
                 self.metrics.transaction_aborted()
             raise
@@ -237,7 +246,25 @@ class Lane:
         if found.rebooked:
             self.state.rebook(found.rebooked, found.book)
         self.metrics.flag_events(found.flag_events)
+        for span in found.spans:
+            span.end()
+        self._log_buried(found)
         await failpoints.reach(step + ".applied")
+
+    def _log_buried(self, found: Findings) -> None:
+        """Name the first dead letters of a batch by their place; the records stand in the dead-letter topic."""
+        source, partition = self._source, self.place.partition
+        for offset, reason in found.buried[:DEAD_LETTERS_LOGGED]:
+            log.warning(
+                "%s[%d] offset %d is a dead letter: %s", source, partition, offset, reason.value,
+                extra={"topic": source, "partition": partition, "offset": offset, "reason": reason.value},
+            )  # fmt: skip
+        if len(found.buried) > DEAD_LETTERS_LOGGED:
+            more = len(found.buried) - DEAD_LETTERS_LOGGED
+            log.warning(
+                "%s[%d]: %d more dead letters up to offset %d", source, partition, more, found.buried[-1][0],
+                extra={"topic": source, "partition": partition, "offset": found.buried[-1][0], "more": more},
+            )  # fmt: skip
 
     async def _rerate(self, turn: _Turn) -> None:
         """Bring one slice of held records up to the book in force, never down; a transaction without offsets."""

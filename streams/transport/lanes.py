@@ -14,7 +14,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from faust.types import TP
 
@@ -32,6 +32,9 @@ from streams.transport.lease import Lease
 from streams.transport.outbox import Outbox
 from streams.transport.pipeline import Pipeline
 from streams.transport.rater import LanePlace
+
+if TYPE_CHECKING:
+    from streams.tracing import Tracing
 
 log = logging.getLogger(__name__)
 
@@ -62,6 +65,7 @@ class Lanes:
         fatal: Callable[[BaseException], None],
         states: StateStore | None = None,
         since: Callable[[], datetime] | None = None,
+        tracing: Tracing | None = None,
     ) -> None:
         """`states` None means that nothing is remembered: every record is new, and a new book rates none again.
 
@@ -74,6 +78,7 @@ class Lanes:
         self._fatal = fatal
         self._states = states
         self._since = since
+        self._tracing = tracing
         self._lanes: dict[TP, Lane] = {}
         self._leased: tuple[int, frozenset[TP]] | None = None
         self._lock = asyncio.Lock()
@@ -269,6 +274,7 @@ class Lanes:
             seal=fetching.seal,
             pause=pause,
             fatal=self._fatal,
+            tracing=self._tracing,
         )
 
     def _state(self, tp: TP, place: LanePlace) -> PartitionState:
