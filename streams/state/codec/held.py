@@ -22,6 +22,7 @@ LIVE: Final = 1
 GONE: Final = 2
 
 _FIXED: Final = struct.Struct("<BqQ16sBBB")
+_FRONT: Final = struct.Struct("<BqQ16s")
 _NO_TIME: Final = -(2**63)
 _NO_DIGEST: Final = bytes(16)
 _START: Final = _FIXED.size
@@ -41,9 +42,16 @@ def encode_held(held: Held) -> bytes:
         ValueError: a topic id or book number longer than 255 bytes, or a digest that isn't 16.
     """
     topic_id, offset, order_book = held.order
-    return _encode(
-        LIVE, held.updated_at_ms, offset, held.digest, _text(topic_id), _text(order_book), _text(str(held.book))
-    ) + bytes(held.flags)
+    lengths, texts = _joined(topic_id, order_book, held.book)
+    updated_ms = held.updated_at_ms
+    if len(held.digest) != 16:
+        raise ValueError(f"can't be held: a digest of {len(held.digest)} bytes")
+    return b"%b%b%b%b" % (
+        _FRONT.pack(LIVE, _NO_TIME if updated_ms is None else updated_ms, offset, held.digest),
+        lengths,
+        texts,
+        held.flags,
+    )
 
 
 def published_head(value: bytes, layout: bytes, order: bytes) -> tuple[bytes, bytes] | None:
@@ -146,6 +154,15 @@ def _encode(
 @lru_cache(maxsize=4096)
 def _text(text: str) -> bytes:
     return text.encode()
+
+
+@lru_cache(maxsize=4096)
+def _joined(topic_id: str, order_book: str, book: BookNumber) -> tuple[bytes, bytes]:
+    """Lengths and texts of topic id, order's book and book: the same in most heads."""
+    texts = (topic_id.encode(), order_book.encode(), str(book).encode())
+    if max(map(len, texts)) > 255:
+        raise ValueError(f"can't be held: topic id {topic_id!r}, book {order_book!r}/{book}")
+    return bytes(map(len, texts)), b"".join(texts)
 
 
 @lru_cache(maxsize=4096)
