@@ -44,11 +44,12 @@ class Context:
     A context belongs to one book. It has no clock; the day in force is `book.day`.
     """
 
-    __slots__ = ("_lasting", "_memos", "book", "reference")
+    __slots__ = ("_lasting", "_memos", "book", "book_text", "reference")
 
     def __init__(self, reference: Reference, book: Book) -> None:
         self.reference = reference
         self.book = book
+        self.book_text = str(book.number)
         self._memos: dict[str, Memo[Hashable, object]] = {}
         self._lasting: dict[str, Memo[Hashable, object]] = {}
 

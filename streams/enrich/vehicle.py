@@ -52,8 +52,7 @@ def enrich_vehicle(key: bytes | None, value: bytes | None, context: Context) -> 
         )
     )
     body, canonical_end = splice(value, record.__pydantic_extra__, OWNED_FIELDS_VEHICLE, members)
-    book = str(context.book.number)
-    return Enriched(key, body, book, flags, profile.notes, canonical_end, record.updated_at)
+    return Enriched(key, body, context.book_text, flags, profile.notes, canonical_end, record.updated_at)
 
 
 def called_for(

@@ -23,7 +23,7 @@ def _enrich(key: bytes | None, value: bytes | None, context: Context) -> Outcome
     assert key is not None
     if value is None:
         return Removed(key)
-    return Enriched(key, light(value)[:-1], str(context.book.number), canonical_end=len(value) - 1)
+    return Enriched(key, light(value)[:-1], context.book_text, canonical_end=len(value) - 1)
 
 
 class LightAgent:
