@@ -132,6 +132,9 @@ def test_each_principal_does_its_job(desk: Desk, tmp_path: Path) -> None:
             assert time.monotonic() < deadline
         shown = metrics(log)
     assert re.search(r'lotrisk_exits_total\{reason="denied"\} 0\.0', shown)
+    flags = desk.run("consumer", "consume", "flags", "--to-end", "--store", str(tmp_path / "flags.sqlite"))
+    assert flags.returncode == 0, flags.stderr
+    assert "open flags" in flags.stdout
     consumer = Clients(desk.guarded.settings(of("consumer").user))
     try:
         assert allowed(consumer.read, VEHICLES_ENRICHED.full_name(PREFIX), "lotrisk-consumer-pricing")
