@@ -44,14 +44,21 @@ class Context:
     A context belongs to one book. It has no clock; the day in force is `book.day`.
     """
 
-    __slots__ = ("_lasting", "_memos", "book", "book_text", "reference")
+    __slots__ = ("_book_text", "_lasting", "_memos", "book", "reference")
 
     def __init__(self, reference: Reference, book: Book) -> None:
         self.reference = reference
         self.book = book
-        self.book_text = str(book.number)
+        self._book_text: str | None = None
         self._memos: dict[str, Memo[Hashable, object]] = {}
         self._lasting: dict[str, Memo[Hashable, object]] = {}
+
+    @property
+    def book_text(self) -> str:
+        """The book's number as outputs show it."""
+        if self._book_text is None:
+            self._book_text = str(self.book.number)
+        return self._book_text
 
     def under(self, book: Book) -> Context:
         """A context of the same reference data under another book, with what doesn't depend on the book kept."""
