@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from schemas.fields import Confidence, Day, GramsRange, PercentRange, UsdRange
+from schemas.fields import Confidence, Day, GramsRange, LegalStatus, PercentRange, SignedUsd, UsdRange
 from schemas.flag import Flag
 from schemas.part import Part
 from schemas.vehicle import Vehicle
@@ -100,11 +100,28 @@ class DutyView(_Block):
     components: dict[str, UsdRange] = Field(description="Measure id to dollars, the measures that apply.")
 
 
+class ThreatenedDuty(_Block):
+    """What one measure that isn't law yet would add to the duty of one unit entered today.
+
+    It is in no total and moves no expected invoice change. Central is null where rate or reach of the measure isn't
+    known; what is only announced may never come, so its range begins at nothing.
+    """
+
+    legal_status: LegalStatus = Field(description="In an enriched record announced or signed.")
+    announced_at: Day | None = None
+    effective_from: Day | None = Field(None, description="The first day it is law, or is meant to be.")
+    added_percent: tuple[float, float | None, float] = Field(description="Percent of customs value.")
+    added_usd: tuple[SignedUsd, SignedUsd | None, SignedUsd] | None
+
+
 class ImporterDuty(_Block):
     """What the importer of record owes at entry; not the dealer's cost, see docs/estimates."""
 
     landed: DutyView | None = Field(description="Over the likely entry dates of what is on the lot.")
     replacement: DutyView | None = Field(description="Entered today; null for used goods.")
+    threatened: dict[str, ThreatenedDuty] = Field(
+        default_factory=dict, description="Measure id to what it would add to the replacement's duty; absent if none."
+    )
 
 
 class Tariff(_Block):

@@ -119,6 +119,9 @@ UsdRange = tuple[SignedUsd, SignedUsd, SignedUsd]
 Confidence = Literal["H", "M", "L"]
 """H: official text; M: reputable secondary source, or two that agree; L: one weak source, or an estimate."""
 
+LegalStatus = Literal["announced", "signed", "in_force", "withdrawn"]
+"""Where a measure stands on a day: said, law from a later day, law, or taken back."""
+
 
 class StockClass(StrEnum):
     """How a unit stands in the dealer's stock; only new goods have a replacement duty."""

@@ -19,6 +19,7 @@ from streams.cli._explain_vehicle import (
     show_standing,
 )
 from streams.enrich.bill import part_bill
+from streams.enrich.cents import Cents, usd
 from streams.enrich.context import Context
 from streams.enrich.cost import change_members
 from streams.enrich.episodes import candidate_members
@@ -34,7 +35,7 @@ from streams.enrich.part import (
     profile,
     rate_part,
 )
-from streams.enrich.tariff import Cents, View, usd
+from streams.enrich.tariff import View
 from streams.policy.duty import rates
 
 if TYPE_CHECKING:

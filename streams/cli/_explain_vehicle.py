@@ -10,12 +10,13 @@ from pydantic import ValidationError
 
 from schemas.vehicle import Vehicle
 from streams.enrich.bill import vehicle_bill
+from streams.enrich.cents import Cents, usd
 from streams.enrich.classify import classify_vehicle
 from streams.enrich.context import Context
 from streams.enrich.cost import change_members
 from streams.enrich.episodes import candidate_members
 from streams.enrich.record import vin_problem
-from streams.enrich.tariff import Cents, ViewRates, usd
+from streams.enrich.tariff import ViewRates
 from streams.enrich.vehicle import called_for
 from streams.enrich.vehicle_duty import entry_facts, rate_vehicle, value_shares
 from streams.enrich.vehicle_profile import VehicleProfile, vehicle_profile

@@ -14,9 +14,9 @@ import orjson
 from schemas.fields import Confidence, PartKind
 from schemas.part import Part
 from schemas.vehicle import Vehicle
+from streams.enrich.cents import Cents
 from streams.enrich.context import Context
 from streams.enrich.invoice import CostDate, Expected, Invoice, PassedOn, change, coded_cost_date, derived, dollars
-from streams.enrich.tariff import Cents
 from streams.reference.dealer import GoodsKind, plain
 
 _MOVED: Final = "new_counterpart_moved"

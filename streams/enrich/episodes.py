@@ -15,8 +15,8 @@ from typing import Final, NamedTuple
 import orjson
 
 from schemas.fields import Confidence
+from streams.enrich.cents import usd
 from streams.enrich.flags import Candidate
-from streams.enrich.tariff import usd
 
 NO_FLAGS: Final = b"[]"
 _CONFIDENCES: Final[dict[str, Confidence]] = {"H": "H", "M": "M", "L": "L"}

@@ -20,13 +20,12 @@ from decimal import Decimal
 from typing import Final, Literal, NamedTuple
 
 from schemas.fields import Confidence, Importer
+from streams.enrich.cents import HALF, WHOLE, Cents, usd
 from streams.enrich.context import Context
-from streams.enrich.tariff import Cents, Column, Schedule, Segment, usd
+from streams.enrich.tariff import Column, Schedule, Segment
 from streams.policy.book import Book
 from streams.reference.dealer import SHARE_STEP, Curve, DealerReference, GoodsKind, MakerOffset, Shares
 
-_HALF: Final = 50_000_000
-_WHOLE: Final = 100_000_000
 _ALL: Final[Shares] = (SHARE_STEP, SHARE_STEP, SHARE_STEP)
 _NONE: Final = '["0.00","0.00","0.00"]'
 
@@ -268,9 +267,9 @@ def change(value: Cents, rate: Moved) -> Cents:
     """The rate on the customs value: lowest, central and highest change in cents, half up."""
     low, central, high = rate
     return (
-        (value[0 if low >= 0 else 2] * low + _HALF) // _WHOLE,
-        (value[1] * central + _HALF) // _WHOLE,
-        (value[2 if high >= 0 else 0] * high + _HALF) // _WHOLE,
+        (value[0 if low >= 0 else 2] * low + HALF) // WHOLE,
+        (value[1] * central + HALF) // WHOLE,
+        (value[2 if high >= 0 else 0] * high + HALF) // WHOLE,
     )
 
 

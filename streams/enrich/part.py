@@ -12,6 +12,7 @@ from schemas.enriched import OWNED_FIELDS_PART
 from schemas.fields import Confidence, PartKind
 from schemas.part import Part
 from streams.enrich.bill import part_bill
+from streams.enrich.cents import Cents, cents, usd
 from streams.enrich.context import Context
 from streams.enrich.cost import NOTHING, UNKNOWN, change_json, part_change, part_cost_date, part_goods_kind
 from streams.enrich.exposure import Exposure, exposure, weakest
@@ -21,7 +22,8 @@ from streams.enrich.outcome import Enriched, Outcome, Rejected, Removed
 from streams.enrich.part_family import FamilyFound, FamilyRules, candidate_lines, import_line
 from streams.enrich.part_flags import PartRisk, part_flags, part_risk
 from streams.enrich.record import read_record, splice
-from streams.enrich.tariff import Cents, Goods, Rated, View, cents, entered_between, rate_goods, schedule, usd
+from streams.enrich.tariff import Goods, Rated, View, entered_between, rate_goods, schedule
+from streams.enrich.threats import threatened_json
 from streams.policy.facts import NO_FACTS, Claim, Facts, contradiction
 from streams.reference.dealer import plain
 
@@ -271,9 +273,10 @@ def _duty(part: Part, what: PartProfile, amount: Cents | None, context: Context)
     if quantity is not None:
         extended = f'{{"landed":{landed_extended},"replacement":{replacement_extended}}}'
     value = "null" if amount is None else _dollars(amount)
+    hanging = threatened_json(rated.threats, amount) if rated.threats else ""
     return (
         f'"tariff":{{"customs_value_usd":{value},"importer_duty":{{"landed":{landed},'
-        f'"replacement":{replacement}}}}},"extended":{extended}',
+        f'"replacement":{replacement}{hanging}}}}},"extended":{extended}',
         duty_facts(part, rated),
     )
 
@@ -325,4 +328,4 @@ def enrich_part(key: bytes | None, value: bytes | None, context: Context) -> Out
     facts = orjson.dumps(list(dict.fromkeys((*what.missing_facts, *missing)))).decode()
     members = f'{what.encoded},{duty}{_change_json(part, expected)},"missing_facts":{facts},"customer_facing_ok":false'
     body, canonical_end = splice(value, part.model_extra, OWNED_FIELDS_PART, members.encode())
-    return Enriched(key, body, str(context.book.number), tuple(flags), what.notes, canonical_end, part.updated_at)
+    return Enriched(key, body, context.book_text, tuple(flags), what.notes, canonical_end, part.updated_at)

@@ -8,6 +8,7 @@ from typing import Final, cast
 
 from schemas.fields import Confidence
 from schemas.part import Part
+from streams.enrich.cents import cents
 from streams.enrich.context import Context
 from streams.enrich.exposure import Exposure
 from streams.enrich.flags import (
@@ -21,7 +22,6 @@ from streams.enrich.flags import (
 )
 from streams.enrich.invoice import Expected
 from streams.enrich.standing import supply_event, supply_events
-from streams.enrich.tariff import cents
 from streams.enrich.vehicle_flags import LAST_FACT, import_bans
 from streams.policy.controls import LicenceStanding, licence
 from streams.reference.materials_records import FamilyKind, PartFamily

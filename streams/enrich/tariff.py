@@ -13,25 +13,19 @@ from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
-from decimal import Decimal
-from typing import Final
+from typing import Final, cast
 
 import orjson
 
+from streams.enrich.cents import HALF, RATE_STEP, WHOLE, Cents, scaled, usd
 from streams.enrich.context import Context
+from streams.enrich.threats import Threatened, threats
 from streams.policy.duty import Scenario, rates
 from streams.policy.facts import Facts
-
-_RATE_STEP: Final = 1_000_000
-"""Rates are kept as integers, millionths of a percent."""
-_HALF: Final = 50 * _RATE_STEP
-_WHOLE: Final = 100 * _RATE_STEP
 
 OUTSIDE_BOOK: Final = "entry_date_within_book"
 """The fact that is missing where the goods entered on a day the book doesn't cover."""
 
-Cents = tuple[int, int, int]
-"""Customs value as low, central, high."""
 Column = dict[str, int]
 """Rate by measure id, in millionths of a percent."""
 
@@ -83,9 +77,9 @@ class ViewRates:
         """Cents in the template's order."""
         found = [0, 0, 0]
         for _, low, central, high in self.measures:
-            a = (value[0] * low + _HALF) // _WHOLE
-            b = (value[1] * central + _HALF) // _WHOLE
-            c = (value[2] * high + _HALF) // _WHOLE
+            a = (value[0] * low + HALF) // WHOLE
+            b = (value[1] * central + HALF) // WHOLE
+            c = (value[2] * high + HALF) // WHOLE
             found[0] += a
             found[1] += b
             found[2] += c
@@ -138,21 +132,33 @@ class View:
 
 @dataclass(frozen=True, slots=True)
 class Rated:
-    """Goods rated in both views; a view that can't be given is None and its missing fact is named."""
+    """Goods rated in both views; a view that can't be given is None and its missing fact is named.
+
+    `threats`: what hangs over the replacement.
+    """
 
     landed: View | None
     replacement: View | None
     missing_facts: tuple[str, ...]
+    threats: tuple[Threatened, ...] = ()
 
 
 class Schedule:
     """The rates of goods over time, as far back as asked for, and the views they make. Grows as it is asked."""
 
-    def __init__(self, segments: Sequence[Segment], until: date = date.max, *, of_value: bool = True) -> None:
+    def __init__(
+        self,
+        segments: Sequence[Segment],
+        until: date = date.max,
+        *,
+        of_value: bool = True,
+        threats: tuple[Threatened, ...] = (),
+    ) -> None:
         self._segments = segments
         self._until = until
         self._starts = [segment.first for segment in segments]
         self._of_value = of_value
+        self.threats: Final = threats
         self._views: dict[tuple[int, int, int], ViewRates | None] = {}
 
     @property
@@ -220,7 +226,7 @@ def _sum(column: Column) -> int:
 
 
 def _percent(rate: int) -> float:
-    return rate / _RATE_STEP
+    return rate / RATE_STEP
 
 
 def _template(rate_percent: tuple[float, float, float] | None, measures: Iterable[str] | None) -> str:
@@ -237,25 +243,6 @@ def entered_between(first: date, last: date) -> str:
     return f'"entry_from":"{first}","entry_to":"{last}",'
 
 
-def usd(cents: int) -> str:
-    """Cents as a decimal string of dollars."""
-    if cents > 99:
-        digits = str(cents)
-        return digits[:-2] + "." + digits[-2:]
-    return f"0.{cents:02d}" if cents >= 0 else "-" + usd(-cents)
-
-
-def cents(dollars: str) -> int:
-    """A contract's decimal string of dollars, not negative, as cents."""
-    whole, _, part = dollars.partition(".")
-    return int(whole) * 100 + (int(part.ljust(2, "0")) if part else 0)
-
-
-def scaled(rate_percent: Decimal) -> int:
-    """Percent as millionths of a percent, half up."""
-    return int((rate_percent * _RATE_STEP + Decimal("0.5")) // 1)
-
-
 def schedule(lines: tuple[str, ...], origin: str, facts: tuple[Facts, ...], first: date, context: Context) -> Schedule:
     """The schedule of goods of `lines` (at least one) from `first` on, under the context's book. Memoised."""
     memo = context.memo("schedules")
@@ -264,9 +251,22 @@ def schedule(lines: tuple[str, ...], origin: str, facts: tuple[Facts, ...], firs
     earliest = context.book.trade.first_day
     if not isinstance(found, Schedule) or (first < found.first and found.first > earliest):
         start = max(date(min(first.year, context.book.day.year), 1, 1), earliest)
-        found = Schedule(_segments(lines, origin, facts, start, context), context.book.trade.last_day)
+        found = Schedule(
+            _segments(lines, origin, facts, start, context),
+            context.book.trade.last_day,
+            threats=_threats(lines, origin, facts, context),
+        )
         memo.keep(key, found)
     return found
+
+
+def _threats(lines: tuple[str, ...], origin: str, facts: tuple[Facts, ...], context: Context) -> tuple[Threatened, ...]:
+    memo = context.memo("threats")
+    key = (lines, origin, facts)
+    found = memo.get(key)
+    if found is None:
+        found = memo.keep(key, threats(lines, origin, facts, context.book))
+    return cast(tuple[Threatened, ...], found)
 
 
 def rate_goods(goods: Goods, context: Context) -> Rated:
@@ -284,7 +284,8 @@ def rate_goods(goods: Goods, context: Context) -> Rated:
     else:
         landed = _dated(known, goods.entry_from, goods.entry_to, missing)
     replacement = _dated(known, today, today, missing) if goods.is_new else None
-    return Rated(landed, replacement, tuple(dict.fromkeys(missing)))
+    hanging = known.threats if replacement is not None else ()
+    return Rated(landed, replacement, tuple(dict.fromkeys(missing)), hanging)
 
 
 def _dated(known: Schedule, first: date, last: date, missing: list[str]) -> View | None:

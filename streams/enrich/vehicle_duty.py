@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, Final
 
 from schemas.fields import Importer, StockClass
 from schemas.vehicle import Vehicle
+from streams.enrich.cents import Cents, cents, scaled, usd
 from streams.enrich.context import Context
 from streams.enrich.cost import vehicle_change, vehicle_cost_date
 from streams.enrich.invoice import Expected, Invoice, invoice
-from streams.enrich.tariff import Cents, Schedule, Segment, ViewRates, cents, entered_between, scaled, schedule, usd
+from streams.enrich.tariff import Schedule, Segment, ViewRates, entered_between, schedule
+from streams.enrich.threats import Threatened, threatened_json
 from streams.policy.facts import Claim, Facts
 from streams.reference.vehicles import CustomsValueShare
 
@@ -46,6 +48,7 @@ class VehicleTariff:
     """A vehicle's duty, and the change it brings to the dealer's next invoice.
 
     `value` is its customs value in cents; a view is None where it can't be given, the change where none is estimated.
+    `threats`: what hangs over the replacement.
     """
 
     value: Cents | None
@@ -54,6 +57,7 @@ class VehicleTariff:
     missing_facts: tuple[str, ...]
     warnings: tuple[str, ...]
     expected: Expected | None = None
+    threats: tuple[Threatened, ...] = ()
 
 
 def rate_vehicle(record: Vehicle, profile: VehicleProfile, context: Context) -> VehicleTariff:
@@ -102,7 +106,10 @@ def rate_vehicle(record: Vehicle, profile: VehicleProfile, context: Context) -> 
     )
     if not used and (cost is None or (expected.passed is not None and expected.passed.already_in_cost == "unknown")):
         missing.append("cost_as_of")
-    return VehicleTariff(value, landed, replacement, (*missing, *rated.missing_facts), rated.warnings, expected)
+    hanging = known.threats if known is not None and replacement is not None else ()
+    return VehicleTariff(
+        value, landed, replacement, (*missing, *rated.missing_facts), rated.warnings, expected, hanging
+    )
 
 
 def _dated(
@@ -272,6 +279,7 @@ def _us_built(context: Context, first: date) -> Schedule:
 def tariff_json(duty: VehicleTariff) -> str:
     """The member `tariff` of the enriched record, after a comma."""
     value = "null" if duty.value is None else '["{}","{}","{}"]'.format(*map(usd, duty.value))
+    hanging = threatened_json(duty.threats, duty.value) if duty.threats else ""
     landed, replacement = duty.landed, duty.replacement
     if landed and replacement and landed[3] and landed[0] is replacement[0] and landed[3] == replacement[3]:
         rates = landed[0]
@@ -283,7 +291,7 @@ def tariff_json(duty: VehicleTariff) -> str:
         entered = "" if landed is None else entered_between(landed[1], landed[2])
         # Goods entered today carry no dates: a day that passes, or a new book, must not change what is said of them.
         views = f'"landed":{_view_json(landed, entered)},"replacement":{_view_json(replacement, "")}'
-    return f',"tariff":{{"customs_value_usd":{value},"importer_duty":{{{views}}}}}'
+    return f',"tariff":{{"customs_value_usd":{value},"importer_duty":{{{views}{hanging}}}}}'
 
 
 def _view_json(view: tuple[ViewRates, date, date, Cents | None] | None, dates: str) -> str:

@@ -7,12 +7,12 @@ from datetime import date
 from typing import Final
 
 from schemas.vehicle import Vehicle
+from streams.enrich.cents import cents
 from streams.enrich.classify import VehicleClass
 from streams.enrich.context import Context
 from streams.enrich.flags import Candidate, not_saleable, origin_unknown, replacement_cost_up
 from streams.enrich.invoice import Expected
 from streams.enrich.standing import SaleRestriction, sale_restrictions
-from streams.enrich.tariff import cents
 from streams.policy.duty import rates
 from streams.reference.dealer import plain
 

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from schemas.enriched import DutyView
 from streams import reference
+from streams.enrich.cents import cents, scaled, usd
 from streams.enrich.context import Context
-from streams.enrich.tariff import Goods, Schedule, Segment, View, cents, rate_goods, scaled, usd
+from streams.enrich.tariff import Goods, Schedule, Segment, View, rate_goods
 from streams.policy.book import build_book
 from streams.policy.facts import Claim, Facts
 

@@ -1,0 +1,34 @@
+"""Dollars as whole cents, rates as whole millionths of a percent: the arithmetic of every amount."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Final
+
+RATE_STEP: Final = 1_000_000
+"""Rates are kept as integers, millionths of a percent."""
+WHOLE: Final = 100 * RATE_STEP
+HALF: Final = WHOLE // 2
+"""A value in cents times a rate, plus HALF, over WHOLE (`//`) is the duty in cents, rounded half up."""
+
+Cents = tuple[int, int, int]
+"""An amount as low, central, high."""
+
+
+def usd(cents: int) -> str:
+    """Cents as a decimal string of dollars."""
+    if cents > 99:
+        digits = str(cents)
+        return digits[:-2] + "." + digits[-2:]
+    return f"0.{cents:02d}" if cents >= 0 else "-" + usd(-cents)
+
+
+def cents(dollars: str) -> int:
+    """A contract's decimal string of dollars, not negative, as cents."""
+    whole, _, part = dollars.partition(".")
+    return int(whole) * 100 + (int(part.ljust(2, "0")) if part else 0)
+
+
+def scaled(rate_percent: Decimal) -> int:
+    """Percent as millionths of a percent, half up."""
+    return int((rate_percent * RATE_STEP + Decimal("0.5")) // 1)
