@@ -7,7 +7,7 @@ weighs all 17 characters: such a VIN is decoded by itself and remembered whole.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, time
 from decimal import Decimal, InvalidOperation
 from operator import mul
@@ -25,13 +25,17 @@ _VALUES: Final = bytes.maketrans(
     bytes((1, 2, 3, 4, 5, 6, 7, 8, 1, 2, 3, 4, 5, 7, 9, 2, 3, 4, 5, 6, 7, 8, 9, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9)),
 )
 _REMAINDERS: Final = "0123456789X"
+_WITHOUT_SERIAL: Final = 11
+_WITH_SERIAL: Final = 14
+"""Characters of a pattern without, and with, those of the serial that some WMIs' decode depends on."""
 
 
 @dataclass(frozen=True, slots=True)
 class VinFacts:
     """A decoded VIN. Names and spellings are vPIC's, blanks trimmed; None where it says nothing.
 
-    `pattern`: the characters the decode depends on, at their positions, `-` elsewhere.
+    `pattern`: the characters the decode depends on, at their positions, `-` elsewhere; where serial characters may
+    matter, those of the first VIN seen of all that decode the same, so that what follows is kept once for all of them.
     `displacement_cc`: cm3 as decoded, which is rounded. vPIC's error codes are left out: they judge all 17 characters.
     """
 
@@ -86,7 +90,20 @@ def decode_vin(vin: str, context: Context) -> VinFacts:
     memo = context.lasting("vin")
     found = memo.get(key)
     if found is None:
-        found = memo.keep(key, _decode(vin, key, valid, context))
+        found = memo.keep(key, _shared(_decode(vin, key, valid, context), context))
+    assert isinstance(found, VinFacts)
+    return found
+
+
+def _shared(facts: VinFacts, context: Context) -> VinFacts:
+    """The facts already known of another serial of the same pattern, where they are the same."""
+    if len(facts.pattern) != _WITH_SERIAL:
+        return facts
+    memo = context.lasting("vin_serials")
+    content = replace(facts, pattern=facts.pattern[:_WITHOUT_SERIAL])
+    found = memo.get(content)
+    if found is None:
+        found = memo.keep(content, facts)
     assert isinstance(found, VinFacts)
     return found
 

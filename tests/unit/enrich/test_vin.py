@@ -78,6 +78,13 @@ def test_low_volume_makers_and_swept_wmis_are_remembered_by_their_serial_too() -
     assert decode_vin(plain, context).pattern != decode_vin(other, context).pattern
 
 
+def test_serials_that_decode_the_same_share_one_decode() -> None:
+    """Else a lot of pickups would fill every memory that is kept by pattern."""
+    context = fresh()
+    first = decode_vin(with_check_digit("1FTEF1CJ4PW210264"), context)
+    assert decode_vin(with_check_digit("1FTEF1CJ4PW998001"), context) is first
+
+
 def test_vehicles_of_one_pattern_share_one_decode() -> None:
     context = fresh()
     first = decode_vin(with_check_digit("2T3B6RFV0LW000001"), context)
