@@ -9,14 +9,18 @@ from pathlib import Path
 from struct import Struct
 from typing import Final, NamedTuple, Protocol
 
+import orjson
 from rocksdict import WriteBatch
 
 from schemas.cloudevents import ORDER
+from streams.enrich import contribution
+from streams.enrich.totals import Totals
 from streams.policy.book import BookNumber
 from streams.state.codec.checkpoint import Checkpoint
 from streams.state.codec.held import (
     Marker,
     book_text,
+    contribution_of,
     decode_held,
     decode_marker,
     encode_held,
@@ -37,14 +41,18 @@ _CHECKPOINT: Final = b"checkpoint"
 _MARKERS: Final = b"m"
 """In the meta data: `m`, when a marker may be forgotten (Unix ms, big endian), its key."""
 _MARKERS_END: Final = b"n"
+_CELLS: Final = b"t/"
+"""In the meta data: sums of the records of a cell, `t/` and the cell; and up to which change of them was told."""
+_CELLS_END: Final = b"t0"
+_TOLD: Final = b"told"
 _WHEN: Final = Struct(">Q")
 _FORGET_AT_ONCE: Final = 256
 _STEPS_BEFORE_SEEK: Final = 4
 _LOOK_EVERY: Final = 32
 
 
-_Outcome = tuple[bytes, bytes, bytes | None]
-"""Key, head (a record's or a marker's), canonical record or None where it stays."""
+_Outcome = tuple[bytes, bytes, bytes | None, bytes]
+"""Key, head (a record's or a marker's), canonical record or None where it stays, the contribution that was held."""
 
 
 class Place(NamedTuple):
@@ -103,6 +111,7 @@ class RocksState:
         self._now_ms = now_ms
         self._database: Database | None = None
         self._next_expiry_ms: int | None = None
+        self._totals = Totals()
 
     # -- life
 
@@ -127,6 +136,7 @@ class RocksState:
             self.checkpoint = Checkpoint.decode(found) if found is not None else None
             self._database = database
             self._next_expiry_ms = next((when for when, _ in self._markers()), None)
+            self._totals = self._stored_totals(database)
         except Exception as error:
             self._database = None
             database.close()
@@ -222,6 +232,37 @@ class RocksState:
         with self._guarded() as database:
             return database.disk_bytes()
 
+    # -- totals
+
+    @property
+    def totals(self) -> Totals | None:
+        """See PartitionState."""
+        return self._totals
+
+    @property
+    def position(self) -> tuple[str, int]:
+        """See PartitionState."""
+        assert self.checkpoint is not None, "asked for before it was restored"
+        return (self.checkpoint.topic_id, self.checkpoint.position)
+
+    def told(self, change: int) -> None:
+        """See PartitionState."""
+        with self._guarded() as database:
+            batch = WriteBatch(raw_mode=True)
+            for cell in self._totals.tell(change):
+                batch.delete(_CELLS + cell)
+            batch.put(_TOLD, b"%d" % change)
+            database.write(batch)
+
+    def _stored_totals(self, database: Database) -> Totals:
+        told = database.meta.get(_TOLD)
+        rows: list[tuple[bytes, list[int]]] = []
+        for entry, sums in pairs(database.meta, _CELLS):
+            if entry >= _CELLS_END:
+                break
+            rows.append((entry[len(_CELLS) :], orjson.loads(sums)))
+        return Totals(rows, int(told) if told is not None else None)
+
     # -- writing
 
     def apply(self, published: Mapping[bytes, Held | Gone], position: int | None, *, first: int | None = None) -> int:
@@ -253,22 +294,24 @@ class RocksState:
     def _outcomes(self, published: Mapping[bytes, Held | Gone], now_ms: int) -> Iterator[_Outcome]:
         for key, outcome in published.items():
             if type(outcome) is Held:
-                yield key, encode_held(outcome), outcome.canonical
+                yield key, encode_held(outcome), outcome.canonical, outcome.replaces
             else:
-                yield key, encode_marker(Marker(outcome.order, now_ms + self.marker_ms)), None
+                yield key, encode_marker(Marker(outcome.order, now_ms + self.marker_ms)), None, outcome.replaces
 
     def _readable(self, records: Iterable[PublishedRecord], now_ms: int) -> Iterator[_Outcome]:
         owned = self.place.owned
         for record in records:
             key, value = record.key, record.value
             headers = dict(record.headers)
-            order, layout = headers.get(ORDER), headers.get(HEADER)
+            order, layout, adds = headers.get(ORDER), headers.get(HEADER), headers.get(contribution.HEADER)
+            if adds is None or not contribution.is_contribution(adds):
+                adds = contribution.NOTHING
             if key is not None and value is not None and order is not None and layout is not None:
-                taken = published_head(value, layout, order)
+                taken = published_head(value, layout, order, adds)
                 if taken is not None:
-                    yield key, *taken
+                    yield key, *taken, contribution.NOTHING
                     continue
-            outcome = read_published(value, order, layout, owned) if key is not None else None
+            outcome = read_published(value, order, layout, owned, adds) if key is not None else None
             if key is None or outcome is None:
                 self.unreadable += 1
             else:
@@ -286,21 +329,30 @@ class RocksState:
                 database.write(batch)
 
     def _write(self, outcomes: Iterable[_Outcome], checkpoint: Checkpoint, *, guard: bool, now_ms: int) -> int:
-        """Write outcomes and the checkpoint at once; with `guard` without the stale ones, whose number it returns."""
+        """Write outcomes, totals and checkpoint at once; with `guard` without the stale ones, whose number it returns.
+
+        With `guard` the contribution that was held is looked up, too.
+        """
         ignored = 0
+        exchange, read = self._totals.exchange, contribution.read
         with self._guarded() as database:
             batch = WriteBatch(raw_mode=True)
             put, delete, find = batch.put, batch.delete, database.heads.get
             in_heads, in_canonical = database.in_heads, database.in_canonical
             written: dict[bytes, bytes] = {}
             made_ms: int | None = None
-            for key, head, canonical in outcomes:
+            for key, head, canonical, replaced in outcomes:
                 if guard:
                     before = written.get(key) or find(key)
-                    if before is not None and is_stale(order_of(head), order_of(before)):
-                        ignored += 1
-                        continue
+                    if before is not None:
+                        if is_stale(order_of(head), order_of(before)):
+                            ignored += 1
+                            continue
+                        replaced = contribution_of(before)
                 written[key] = head
+                adds = contribution_of(head)
+                if adds or replaced:
+                    exchange(read(replaced), read(adds))
                 if is_live(head):
                     put(key, head, in_heads)
                     if canonical is not None:
@@ -320,6 +372,8 @@ class RocksState:
             if made_ms is not None:
                 # The batch isn't written yet: `_forget` has not seen what it makes.
                 next_expiry_ms = made_ms if next_expiry_ms is None else min(next_expiry_ms, made_ms)
+            for cell, sums in self._totals.rows():
+                put(_CELLS + cell, orjson.dumps(sums))
             put(_CHECKPOINT, checkpoint.encode())
             database.write(batch)
             self._next_expiry_ms = next_expiry_ms

@@ -10,6 +10,8 @@ from collections.abc import Iterable, Mapping
 from typing import NamedTuple, Protocol
 
 from schemas.cloudevents import OrderKey
+from streams.enrich.contribution import NOTHING
+from streams.enrich.totals import Totals
 from streams.policy.book import BookNumber
 
 
@@ -20,7 +22,8 @@ class Held(NamedTuple):
     release's and so never counts as unchanged. `order`: as published. `updated_at_ms`: when the DMS changed the record,
     Unix milliseconds, None where it doesn't say. `book`: the one the record is known to be right under; it rises above
     the order key's when re-rating changes nothing. `flags`: the JSON array of open flags. `canonical`: the record as
-    the DMS sent it; None where it wasn't asked for, and in `apply` where it stays the one held.
+    the DMS sent it; None where it wasn't asked for, and in `apply` where it stays the one held. `contribution`: what
+    the record adds to the totals (`streams.enrich.contribution`). `replaces`: in `apply`, the contribution held before.
     """
 
     digest: bytes
@@ -29,12 +32,15 @@ class Held(NamedTuple):
     book: BookNumber
     flags: bytes
     canonical: bytes | None = None
+    contribution: bytes = NOTHING
+    replaces: bytes = NOTHING
 
 
 class Gone(NamedTuple):
-    """A tombstone was published."""
+    """A tombstone was published; `replaces`: the contribution held before."""
 
     order: OrderKey
+    replaces: bytes = NOTHING
 
 
 class Slice(NamedTuple):
@@ -47,6 +53,17 @@ class Slice(NamedTuple):
 
 class PartitionState(Protocol):
     """The state of one input partition."""
+
+    @property
+    def totals(self) -> Totals | None:
+        """The sums over what is held; None where nothing is summed."""
+
+    @property
+    def position(self) -> tuple[str, int]:
+        """Id of the enriched topic, and up to where its partition is in the state and the totals."""
+
+    def told(self, change: int) -> None:
+        """Note that the totals up to this change stand on `lotrisk.totals`."""
 
     async def restore(self) -> None:
         """Bring the view to the end of the enriched partition; after the producer's start, before the first batch."""
@@ -96,6 +113,12 @@ class PartitionState(Protocol):
 
 class EveryRecordNew:
     """The state that remembers nothing: no record is unchanged or superseded, nothing is there to rate again."""
+
+    totals = None
+    position = ("", 0)
+
+    def told(self, change: int) -> None:
+        """Nothing to note."""
 
     async def restore(self) -> None:
         """Nothing to restore."""

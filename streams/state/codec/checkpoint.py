@@ -9,7 +9,7 @@ import orjson
 
 from streams.state import layout
 
-FORMAT: Final = 1
+FORMAT: Final = 2
 """Of the bytes in the state's directory; raise it with any change of `streams.state.codec`."""
 
 

@@ -1,6 +1,7 @@
 """The head of a key as bytes: everything the state holds but the canonical record.
 
-    kind u8, updated_at i64 ms, offset u64, digest 16 bytes, lengths u8 x 3, topic id, order's book, book, flags JSON
+    kind u8, updated_at i64 ms, offset u64, digest 16 bytes, length u32, lengths u8 x 3,
+    topic id, order's book, book, contribution, flags JSON
 
 Little endian. A tombstone's marker is a head of another kind, whose `updated_at` is when it may be forgotten.
 """
@@ -13,6 +14,7 @@ from hashlib import blake2b
 from typing import Final, NamedTuple
 
 from schemas.cloudevents import OrderKey
+from streams.enrich.contribution import NOTHING
 from streams.policy.book import BookNumber
 from streams.state.layout import BOOK, FLAGS, marks
 from streams.state.order import book_number
@@ -21,8 +23,9 @@ from streams.state.view import Held
 LIVE: Final = 1
 GONE: Final = 2
 
-_FIXED: Final = struct.Struct("<BqQ16sBBB")
-_FRONT: Final = struct.Struct("<BqQ16s")
+_FIXED: Final = struct.Struct("<BqQ16sIBBB")
+_FRONT: Final = struct.Struct("<BqQ16sI")
+_LENGTHS: Final = struct.Struct("<IBBB")
 _NO_TIME: Final = -(2**63)
 _NO_DIGEST: Final = bytes(16)
 _START: Final = _FIXED.size
@@ -46,15 +49,17 @@ def encode_held(held: Held) -> bytes:
     updated_ms = held.updated_at_ms
     if len(held.digest) != 16:
         raise ValueError(f"can't be held: a digest of {len(held.digest)} bytes")
-    return b"%b%b%b%b" % (
-        _FRONT.pack(LIVE, _NO_TIME if updated_ms is None else updated_ms, offset, held.digest),
+    contribution = held.contribution
+    return b"%b%b%b%b%b" % (
+        _FRONT.pack(LIVE, _NO_TIME if updated_ms is None else updated_ms, offset, held.digest, len(contribution)),
         lengths,
         texts,
+        contribution,
         held.flags,
     )
 
 
-def published_head(value: bytes, layout: bytes, order: bytes) -> tuple[bytes, bytes] | None:
+def published_head(value: bytes, layout: bytes, order: bytes, contribution: bytes) -> tuple[bytes, bytes] | None:
     """The head and the canonical record of an enriched record, straight from its bytes and headers.
 
     A restore's fast way: the same as `encode_held(read_published(...))`. None where the record has to go the long one.
@@ -76,6 +81,7 @@ def published_head(value: bytes, layout: bytes, order: bytes) -> tuple[bytes, by
             int(updated) if updated else _NO_TIME,
             int(offset_text),
             blake2b(value[:book_start], digest_size=16).digest(),
+            len(contribution),
             len(topic),
             len(order_book),
             len(book),
@@ -84,7 +90,7 @@ def published_head(value: bytes, layout: bytes, order: bytes) -> tuple[bytes, by
         # A number or a length out of range.
         return None
     flags = value[flags_start + len(FLAGS) : book_start]
-    return fixed + topic + order_book + book + flags, value[:end] + b"}"
+    return b"".join((fixed, topic, order_book, book, contribution, flags)), value[:end] + b"}"
 
 
 def encode_marker(marker: Marker) -> bytes:
@@ -100,9 +106,10 @@ def is_live(head: bytes) -> bool:
 
 def decode_held(head: bytes, canonical: bytes | None = None) -> Held:
     """What a live head says."""
-    _, updated, offset, digest, topic_length, order_length, book_length = _FIXED.unpack_from(head)
-    flags_start = _START + topic_length + order_length + book_length
-    topic_id, order_book, book = _texts(head[_START:flags_start], topic_length, order_length)
+    _, updated, offset, digest, length, topic_length, order_length, book_length = _FIXED.unpack_from(head)
+    texts_end = _START + topic_length + order_length + book_length
+    flags_start = texts_end + length
+    topic_id, order_book, book = _texts(head[_START:texts_end], topic_length, order_length)
     return Held(
         digest,
         OrderKey(topic_id, offset, order_book),
@@ -110,7 +117,17 @@ def decode_held(head: bytes, canonical: bytes | None = None) -> Held:
         book,
         head[flags_start:],
         canonical,
+        head[texts_end:flags_start],
     )
+
+
+def contribution_of(head: bytes) -> bytes:
+    """The contribution of a live head; a marker has none."""
+    if head[0] != LIVE:
+        return NOTHING
+    length, *texts = _LENGTHS.unpack_from(head, _START - _LENGTHS.size)
+    start = _START + sum(texts)
+    return head[start : start + length]
 
 
 def decode_marker(head: bytes) -> Marker:
@@ -120,7 +137,7 @@ def decode_marker(head: bytes) -> Marker:
 
 def order_of(head: bytes) -> OrderKey:
     """The order key of any head."""
-    _, _, offset, _, topic_length, order_length, _ = _FIXED.unpack_from(head)
+    _, _, offset, _, _, topic_length, order_length, _ = _FIXED.unpack_from(head)
     order_start = _START + topic_length
     return OrderKey(_read(head[_START:order_start]), offset, _read(head[order_start : order_start + order_length]))
 
@@ -135,8 +152,8 @@ def with_book(head: bytes, book: BookNumber) -> bytes:
     """The same live head under another book."""
     text = _text(str(book))
     book_start = _START + head[_START - 3] + head[_START - 2]
-    flags_start = book_start + head[_START - 1]
-    return b"".join((head[: _START - 1], bytes((len(text),)), head[_START:book_start], text, head[flags_start:]))
+    rest = book_start + head[_START - 1]
+    return b"".join((head[: _START - 1], bytes((len(text),)), head[_START:book_start], text, head[rest:]))
 
 
 def _encode(
@@ -147,7 +164,7 @@ def _encode(
             f"can't be held: digest of {len(digest)} bytes, topic id {topic!r}, book {order_book!r}/{book!r}"
         )
     moment = _NO_TIME if time is None else time
-    fixed = _FIXED.pack(kind, moment, offset, digest, len(topic), len(order_book), len(book))
+    fixed = _FIXED.pack(kind, moment, offset, digest, 0, len(topic), len(order_book), len(book))
     return b"".join((fixed, topic, order_book, book))
 
 

@@ -13,6 +13,7 @@ from streams.state.codec.checkpoint import Checkpoint
 from streams.state.codec.held import (
     Marker,
     book_text,
+    contribution_of,
     decode_held,
     decode_marker,
     encode_held,
@@ -36,6 +37,8 @@ HELDS = st.builds(
     BOOKS,
     st.binary(max_size=400),
     st.none(),
+    st.binary(max_size=400),
+    st.just(b""),
 )
 
 
@@ -47,6 +50,7 @@ def test_a_head_round_trips(held: Held) -> None:
     assert decode_held(head, b"{}") == held._replace(canonical=b"{}")
     assert order_of(head) == held.order
     assert book_text(head) == str(held.book).encode()
+    assert contribution_of(head) == held.contribution
 
 
 @given(HELDS, BOOKS)
@@ -60,15 +64,19 @@ HEADER_ORDERS = st.builds(
 
 
 @given(
-    HEADER_ORDERS, BOOKS.map(str), st.none() | st.integers(-(2**61), 2**61), st.sampled_from([b"[]", b'[{"type":"x"}]'])
+    HEADER_ORDERS,
+    BOOKS.map(str),
+    st.none() | st.integers(-(2**61), 2**61),
+    st.sampled_from([b"[]", b'[{"type":"x"}]']),
+    st.sampled_from([b"", b"[[1],[],[]]"]),
 )
 def test_the_fast_way_of_a_restore_is_the_long_one(
-    order: OrderKey, book: str, updated: int | None, flags: bytes
+    order: OrderKey, book: str, updated: int | None, flags: bytes, adds: bytes
 ) -> None:
     value, layout = finish(b'{"vin":"X","a":[1]', flags, book, canonical_end=10, updated_at_ms=updated)
-    held = read_published(value, order.encode(), layout, OWNED_FIELDS_VEHICLE)
+    held = read_published(value, order.encode(), layout, OWNED_FIELDS_VEHICLE, adds)
     assert isinstance(held, Held)
-    assert published_head(value, layout, order.encode()) == (encode_held(held), held.canonical)
+    assert published_head(value, layout, order.encode(), adds) == (encode_held(held), held.canonical)
 
 
 @pytest.mark.parametrize(
@@ -76,10 +84,10 @@ def test_the_fast_way_of_a_restore_is_the_long_one(
 )
 def test_what_is_unusual_goes_the_long_way(order: bytes) -> None:
     value, layout = finish(b'{"vin":"X","a":[1]', b"[]", "1.0.-1.2026-09-29", canonical_end=10, updated_at_ms=1)
-    assert published_head(value, layout, order) is None
-    assert published_head(value, b"-1/" + layout.partition(b"/")[2], b"a/1/b") is None
-    assert published_head(value, layout.rpartition(b"/")[0], b"a/1/b") is None
-    assert published_head(value, layout, b"a/1/b") is not None
+    assert published_head(value, layout, order, b"") is None
+    assert published_head(value, b"-1/" + layout.partition(b"/")[2], b"a/1/b", b"") is None
+    assert published_head(value, layout.rpartition(b"/")[0], b"a/1/b", b"") is None
+    assert published_head(value, layout, b"a/1/b", b"") is not None
 
 
 @given(ORDERS, st.integers(0, 2**62))

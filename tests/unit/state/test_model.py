@@ -14,6 +14,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from schemas.cloudevents import OrderKey
+from streams.enrich.contribution import HEADER as TOTALS_HEADER
+from streams.enrich.contribution import Contribution, amounts, encode, encode_cell, read
+from streams.enrich.totals import Totals
 from streams.policy.book import BookNumber
 from streams.state.codec.checkpoint import Checkpoint
 from streams.state.layout import HEADER, digest_of, finish
@@ -46,7 +49,15 @@ def held(order: OrderKey, price: int, flags: bytes) -> tuple[Held, bytes, bytes]
     body = canonical[:-1] + b',"origin":{}'
     value, layout = finish(body, flags, order.book, canonical_end=len(canonical) - 1, updated_at_ms=price)
     book = BookNumber.parse(order.book)
-    return Held(digest_of(body, flags), order, price, book, flags, canonical), value, layout
+    return Held(digest_of(body, flags), order, price, book, flags, canonical, adds(price)), value, layout
+
+
+def adds(price: int) -> bytes:
+    """What a record of this price adds to the totals; one in ten is in none."""
+    if not price:
+        return b""
+    cell = encode_cell((f"model:{price % 3}",), "vehicle", "JP", "HEV", None, ())
+    return encode(Contribution(cell, amounts(1000, price, None, (1, 2, price), None)), ())
 
 
 def copied_at_one_moment(directory: Path, copy: Path) -> bool:
@@ -73,6 +84,8 @@ class StateAgainstDictionary(RuleBasedStateMachine):
         self.clock = StandingClock()
         self.model: dict[bytes, Remembered] = {}
         self.position = 0
+        self.told: dict[str, object] = {}
+        """What stands on the topic of totals."""
         self.exactly_once = True
         self.state = self.opened()
 
@@ -90,6 +103,11 @@ class StateAgainstDictionary(RuleBasedStateMachine):
         self.state.close()
         self.state = self.opened()
         self.state.take_in((), Checkpoint(PLACE.enriched, "id", 0, self.clock.now_ms))
+
+    def adds_now(self, key: bytes) -> bytes:
+        """What is held under a key adds to the totals."""
+        seen = self.model.get(key)
+        return seen.outcome.contribution if seen is not None and isinstance(seen.outcome, Held) else b""
 
     def remember(self, key: bytes, outcome: Held | Gone, *, guard: bool) -> bool:
         """What the model makes of an outcome; whether it took it."""
@@ -115,7 +133,9 @@ class StateAgainstDictionary(RuleBasedStateMachine):
     @rule(records=st.dictionaries(KEYS, st.tuples(ORDERS, st.none() | st.integers(0, 9), FLAGS), max_size=3))
     def a_batch_is_committed(self, records: dict[bytes, tuple[OrderKey, int | None, bytes]]) -> None:
         published = {
-            key: Gone(order) if price is None else held(order, price, flags)[0]
+            key: Gone(order, self.adds_now(key))
+            if price is None
+            else held(order, price, flags)[0]._replace(replaces=self.adds_now(key))
             for key, (order, price, flags) in records.items()
         }
         first, self.position = self.position, self.position + len(published)
@@ -126,12 +146,12 @@ class StateAgainstDictionary(RuleBasedStateMachine):
 
     @rule(records=st.lists(st.tuples(KEYS, ORDERS, st.none() | st.integers(0, 9), FLAGS), max_size=4))
     def the_topic_is_read(self, records: list[tuple[bytes, OrderKey, int | None, bytes]]) -> None:
-        log = []
+        log: list[SimpleNamespace] = []
         ignored = 0
         in_this_slice: dict[bytes, OrderKey] = {}
         for key, order, price, flags in records:
             made, value, layout = held(order, price or 0, flags)
-            headers = [("lotrisk.order", order.encode()), (HEADER, layout)]
+            headers = [("lotrisk.order", order.encode()), (HEADER, layout), (TOTALS_HEADER, made.contribution)]
             log.append(SimpleNamespace(key=key, value=None if price is None else value, headers=headers))
             # Within a slice a tombstone guards its key in exactly once as well.
             if key in in_this_slice and is_stale(order, in_this_slice[key]):
@@ -150,7 +170,8 @@ class StateAgainstDictionary(RuleBasedStateMachine):
     def a_record_is_rated_again(self, key: bytes, order: OrderKey, flags: bytes) -> None:
         before = self.state.held(key)
         if before is not None and not is_stale(order, before.order):
-            again = before._replace(order=order, flags=flags, book=BookNumber.parse(order.book))
+            book = BookNumber.parse(order.book)
+            again = before._replace(order=order, flags=flags, book=book, replaces=before.contribution)
             first, self.position = self.position, self.position + 1
             self.state.apply({key: again}, self.position, first=first)
             self.remember(key, again, guard=False)
@@ -163,6 +184,25 @@ class StateAgainstDictionary(RuleBasedStateMachine):
             outcome = self.model[key].outcome
             if isinstance(outcome, Held) and outcome.book < book:
                 self.model[key].outcome = outcome._replace(book=book)
+
+    @rule()
+    def the_totals_are_told(self) -> None:
+        totals = self.state.totals
+        assert totals is not None
+        change = totals.settle()
+        told = dict(totals.waiting())
+        self.state.told(change)
+        assert not totals.changed
+        self.told.update(told)
+        assert {group: members for group, members in self.told.items() if members} == self.groups()
+
+    def groups(self) -> dict[str, object]:
+        """The groups, summed anew over all that is held."""
+        anew = Totals()
+        for key in self.model:
+            anew.exchange(None, read(self.adds_now(key)))
+        anew.settle()
+        return dict(anew.waiting())
 
     @rule(milliseconds=st.sampled_from([1, MARKER_MS - 1, MARKER_MS, 10 * MARKER_MS]))
     def time_passes(self, milliseconds: int) -> None:
@@ -201,10 +241,10 @@ class StateAgainstDictionary(RuleBasedStateMachine):
                 found += records
                 if after is None:
                     break
-            assert found == wanted
+            assert found == [(key, outcome._replace(replaces=b"")) for key, outcome in wanted]
         for key, seen in self.model.items():
             if isinstance(seen.outcome, Held):
-                assert self.state.held(key) == seen.outcome._replace(canonical=None)
+                assert self.state.held(key) == seen.outcome._replace(canonical=None, replaces=b"")
                 assert self.state.canonical(key) == seen.outcome.canonical
                 assert self.state.marker(key) is None
             else:
