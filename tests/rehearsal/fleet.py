@@ -136,7 +136,12 @@ class Fleet:
             worker = WorkerProcess(
                 name,
                 self._command,
-                {"LOTRISK_STATE_DIR": str(self._directory / f"state-{name}"), **self.environment, **more},
+                {
+                    "LOTRISK_STATE_DIR": str(self.state_of(name)),
+                    "REHEARSAL_ORDERS": str(self._directory / f"orders-{name}"),
+                    **self.environment,
+                    **more,
+                },
                 self._directory / f"{self._started:03d}-{name}.log",
             )
             worker.expected_to_end = not restart
@@ -146,6 +151,17 @@ class Fleet:
     def kill(self, name: str) -> None:
         """kill -9; the supervisor starts it again."""
         self.workers[name].send(signal.SIGKILL)
+
+    def state_of(self, name: str) -> Path:
+        """The state directory of worker `name`."""
+        return self._directory / f"state-{name}"
+
+    def arm(self, name: str, text: str) -> None:
+        """Set the failpoints of a worker that runs and is ready, counting from now."""
+        worker = self.workers[name]
+        assert "worker ready" in worker.said(), f"{name} can't be armed yet"
+        (self._directory / f"orders-{name}").write_text(text, "ascii")
+        worker.send(signal.SIGUSR2)
 
     def rebalance(self) -> None:
         """Ask for a rebalance: every live worker does, since only the leader of the group is listened to."""

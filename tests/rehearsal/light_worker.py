@@ -30,7 +30,7 @@ class LightAgent:
         from streams.app import batch_topic
         from tests.rehearsal import variants
 
-        variants.listen_for_rebalance(app)
+        variants.listen(app)
 
         @app.agent(batch_topic(app, self.PIPELINE), name="vehicles", concurrency=1)  # type: ignore[attr-defined]
         async def vehicles(batches: faust.StreamT) -> None:

@@ -8,9 +8,13 @@ late_init      the classic bug: a lane's producer starts at its first batch, aft
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import sys
+from pathlib import Path
 from typing import Any
+
+from streams import failpoints
 
 VARIANTS = ("shuffle", "without_drain", "late_init")
 
@@ -21,14 +25,19 @@ def apply(names: str) -> None:
         {"shuffle": _shuffle, "without_drain": _without_drain, "late_init": _late_init}[name]()
 
 
-def listen_for_rebalance(app: Any) -> None:
-    """SIGUSR1 asks for a rebalance, as a member that joins would."""
+def listen(app: Any) -> None:
+    """SIGUSR1 asks for a rebalance, as a member that joins would; SIGUSR2 arms what the file REHEARSAL_ORDERS says."""
 
     def ask() -> None:
         thread = app.consumer._thread
         thread.thread_loop.call_soon_threadsafe(thread._consumer._coordinator.request_rejoin)
 
-    asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, ask)
+    def arm() -> None:
+        failpoints.arm(Path(os.environ["REHEARSAL_ORDERS"]).read_text("ascii"))
+
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGUSR1, ask)
+    loop.add_signal_handler(signal.SIGUSR2, arm)
 
 
 def _shuffle() -> None:
