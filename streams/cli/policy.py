@@ -43,7 +43,11 @@ def _list(
     from streams.policy.listing import listed
 
     book = _book(on, known_at)
-    rows = [row for row in listed(book) if everything or row.standing not in ("past", "not yet", "not in force")]
+    rows = [
+        row
+        for row in listed(book)
+        if everything or row.standing not in ("past", "not yet", "not in force", "withdrawn")
+    ]
     if json:
         _print_json([row.document() for row in rows])
         return

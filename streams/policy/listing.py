@@ -10,7 +10,7 @@ from streams.policy.controls import control_status
 from streams.policy.duty import DutyRates
 from streams.policy.history import legal_status
 from streams.policy.view import spans_of
-from streams.reference.trade_records import APPLIES, Kind, MeasureRecord, RateType
+from streams.reference.trade_records import APPLIES, Kind, MeasureRecord, RateType, Status
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +58,9 @@ def _standing(book: Book, record: MeasureRecord) -> tuple[str, str | None]:
         if record.effective_from > day:
             return coming or "not yet", None
         return "past", None
-    if coming is not None:
-        return coming, None if record.rate is None else _rate(record, f"{record.rate.normalize():f}")
-    return "not in force", None
+    if coming == "announced" or record.status is Status.OPEN:
+        return coming or "open", None if record.rate is None else _rate(record, f"{record.rate.normalize():f}")
+    return coming or "not in force", None
 
 
 def _rate(record: MeasureRecord, rate: str) -> str:

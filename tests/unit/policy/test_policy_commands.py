@@ -35,20 +35,21 @@ def read(*arguments: str) -> Any:
         ("2026-10-01", "232-AUTO", "in force"),
         ("2026-10-01", "S122", "past"),
         ("2026-07-23", "S122", "in force"),
-        ("2026-07-23", "S301-FL-CN", "not yet"),
+        ("2026-07-23", "S301-FL-CN", "signed"),
         ("2026-10-01", "232-EU-25", "announced"),
         ("2026-10-01", "301-L4B", "not in force"),
         ("2026-10-01", "301-SEMI-2027", "signed"),
         ("2026-10-01", "CN-57", "suspended"),
         ("2026-11-24", "CN-57", "review_required"),
-        ("2025-11-01", "CN-100", "not in force"),
+        ("2025-11-01", "CN-100", "withdrawn"),
+        ("2026-10-01", "S301-CAP", "open"),
     ],
 )
 def test_a_measure_is_listed_with_where_it_stands(day: str, measure: str, standing: str) -> None:
     rows = {row["id"]: row for row in read("list", "--on", day, "--all")}
     assert rows[measure]["standing"] == standing
     shown = {row["id"] for row in read("list", "--on", day)}
-    assert (measure in shown) == (standing not in ("past", "not yet", "not in force"))
+    assert (measure in shown) == (standing not in ("past", "not yet", "not in force", "withdrawn"))
 
 
 def test_a_rate_is_listed_as_it_is_that_day() -> None:
