@@ -5,11 +5,17 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Protocol
+from pathlib import Path
+from typing import Final, Protocol
 
+log = logging.getLogger(__name__)
+
+FILE: Final = "file:"
+"""What `as_of` begins with where a file holds it."""
 _UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 _FORM = re.compile(r"^(?P<start>[^@]+)(?:@(?P<count>[0-9]{1,6}(?:\.[0-9]{1,3})?)(?P<unit>[smhd])/s)?$")
 
@@ -79,6 +85,63 @@ class PacedClock:
             return datetime.max.replace(tzinfo=UTC)
 
 
+class FileClock:
+    """A clock in a file that holds start and pace as `AsOf.parse` reads them; whoever writes the file moves the clock.
+
+    It stood at its start when the file was last written, so processes that share the file agree. A file that can't be
+    read once the clock runs leaves it as it is.
+    """
+
+    def __init__(self, path: Path, real: Clock | None = None) -> None:
+        """Read the file.
+
+        Raises:
+            ValueError: it can't be read, or holds no clock; the message names it.
+        """
+        self._path = path
+        self._real = real or SystemClock()
+        try:
+            self._clock = self._read()
+        except OSError as error:
+            raise ValueError(f"{path}: {error.strerror}; write start and pace into it") from error
+        except ValueError as error:
+            raise ValueError(f"{path}: {error}") from error
+
+    def now(self) -> datetime:
+        """The moment the file says, aware, UTC."""
+        try:
+            if self._path.stat().st_mtime_ns != self._written_ns:
+                self._clock = self._read()
+        except (OSError, ValueError) as error:
+            log.warning("%s: the clock stays as it was: %s", self._path, error)
+        return self._clock.now()
+
+    def _read(self) -> PacedClock:
+        self._written_ns = self._path.stat().st_mtime_ns
+        written = datetime.fromtimestamp(self._written_ns / 1e9, UTC)
+        return PacedClock(AsOf.parse(self._path.read_text("utf-8")), written, self._real)
+
+
+def check_form(as_of: str) -> None:
+    """Look at a value of the setting `as_of` without reading any file.
+
+    Raises:
+        ValueError: neither `file:` and a path nor start and pace.
+    """
+    if as_of == FILE:
+        raise ValueError(f"{FILE} names no file; write {FILE}/path/of/clock")
+    if not as_of.startswith(FILE):
+        AsOf.parse(as_of)
+
+
 def clock_for(as_of: str | None, started: datetime | None = None) -> Clock:
-    """The clock the settings `as_of` and `as_of_started` ask for; the machine's own where `as_of` is unset."""
-    return SystemClock() if as_of is None else PacedClock(AsOf.parse(as_of), started)
+    """The clock the settings `as_of` and `as_of_started` ask for; the machine's own where `as_of` is unset.
+
+    Raises:
+        ValueError: `as_of` has no form of a clock, or its file can't be read.
+    """
+    if as_of is None:
+        return SystemClock()
+    if as_of.startswith(FILE):
+        return FileClock(Path(as_of.removeprefix(FILE)))
+    return PacedClock(AsOf.parse(as_of), started)

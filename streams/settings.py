@@ -10,7 +10,7 @@ from typing import Annotated, Literal, Self
 from pydantic import AwareDatetime, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from streams.clock import AsOf
+from streams.clock import FILE, check_form
 
 ENV_PREFIX = "LOTRISK_"
 
@@ -94,7 +94,9 @@ class Settings(BaseSettings):
         ProcessingGuarantee.EXACTLY_ONCE, description="exactly_once (transactions) or at_least_once."
     )
     as_of: str | None = Field(
-        None, description="Start and pace of the clock for demo and replay, e.g. 2025-10-08T00:00Z@1d/s; unset: now."
+        None,
+        description="Start and pace of the clock for demo and replay, e.g. 2025-10-08T00:00Z@1d/s, or file: and the "
+        "path of a file that holds them and moves the clock when it is written; unset: now.",
     )
     as_of_started: AwareDatetime | None = Field(
         None,
@@ -154,7 +156,7 @@ class Settings(BaseSettings):
     @classmethod
     def _is_a_clock(cls, value: str | None) -> str | None:
         if value is not None:
-            AsOf.parse(value)
+            check_form(value)
         return value
 
     @model_validator(mode="after")
@@ -167,6 +169,8 @@ class Settings(BaseSettings):
             )
         if self.as_of_started is not None and self.as_of is None:
             raise ValueError("LOTRISK_AS_OF_STARTED is set without LOTRISK_AS_OF; set both or neither")
+        if self.as_of_started is not None and self.as_of is not None and self.as_of.startswith(FILE):
+            raise ValueError("LOTRISK_AS_OF_STARTED is set, and the file of LOTRISK_AS_OF says when; unset it")
         return self
 
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.clock import AsOf, PacedClock, SystemClock, clock_for
+from streams.clock import AsOf, FileClock, PacedClock, SystemClock, clock_for
+from streams.settings import Settings, SettingsError, load_settings
 
 START = datetime(2025, 10, 8, tzinfo=UTC)
 REAL = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -102,3 +105,53 @@ def test_the_settings_choose_the_clock() -> None:
     assert isinstance(clock_for(None), SystemClock)
     assert before <= clock_for(None).now() <= datetime.now(UTC)
     assert clock_for("2025-10-08T00:00Z@0s/s").now() == START
+
+
+def written(path: Path, text: str, when: datetime) -> Path:
+    """A clock file as it was left at `when`."""
+    path.write_text(text)
+    os.utime(path, (when.timestamp(), when.timestamp()))
+    return path
+
+
+def test_who_writes_the_file_moves_the_clock_of_all_that_read_it(tmp_path: Path) -> None:
+    real = HandClock(REAL)
+    path = written(tmp_path / "clock", "2025-10-08T00:00Z@0s/s\n", REAL)
+    clocks = [FileClock(path, real), FileClock(path, real)]
+    real.time += timedelta(hours=1)
+    assert [clock.now() for clock in clocks] == [START, START]
+    written(path, "2025-11-07T05:00Z@1d/s", REAL + timedelta(minutes=59))
+    assert [clock.now() for clock in clocks] == [datetime(2026, 1, 6, 5, tzinfo=UTC)] * 2
+    assert FileClock(path, real).now() == clocks[0].now(), "one that starts late agrees"
+
+
+def test_a_clock_file_that_is_gone_or_spoilt_leaves_the_clock_as_it_is(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = written(tmp_path / "clock", "2025-10-08T00:00Z@0s/s", REAL)
+    clock = FileClock(path)
+    written(path, "tomorrow", REAL + timedelta(seconds=1))
+    assert clock.now() == START
+    assert "the clock stays as it was" in caplog.text
+    path.unlink()
+    assert clock.now() == START
+    written(path, "2025-10-09T00:00Z@0s/s", REAL + timedelta(seconds=2))
+    assert clock.now() == START + timedelta(days=1)
+
+
+def test_a_clock_file_that_cannot_be_read_at_the_start_is_refused_by_name(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="nowhere: No such file"):
+        clock_for(f"file:{tmp_path}/nowhere")
+    with pytest.raises(ValueError, match="clock: 'soon' is not a time"):
+        clock_for(f"file:{written(tmp_path / 'clock', 'soon', REAL)}")
+
+
+def test_the_setting_takes_a_file_by_its_form_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert Settings(as_of=f"file:{tmp_path}/later").as_of == f"file:{tmp_path}/later"
+    monkeypatch.setenv("LOTRISK_AS_OF", "file:")
+    with pytest.raises(SettingsError, match="names no file"):
+        load_settings()
+    monkeypatch.setenv("LOTRISK_AS_OF", "file:/clock")
+    monkeypatch.setenv("LOTRISK_AS_OF_STARTED", "2026-03-01T12:00:00Z")
+    with pytest.raises(SettingsError, match="the file of LOTRISK_AS_OF says when; unset it"):
+        load_settings()
