@@ -7,17 +7,16 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from schemas.part import Part
-from streams.cli._explain_vehicle import (
+from streams.cli._explain_text import (
     columns,
     facts_table,
     money,
-    named,
-    priced_view,
-    reading,
     show_change,
     show_controls,
     show_standing,
+    show_threats,
 )
+from streams.cli._explain_vehicle import named, priced_view, reading, threatened_members
 from streams.enrich.bill import part_bill
 from streams.enrich.cents import Cents, usd
 from streams.enrich.context import Context
@@ -89,6 +88,7 @@ def explain_part(number: str, context: Context, **stated: object) -> dict[str, A
             "landed": _priced(rated.landed, value),
             "replacement": _priced(rated.replacement, value),
         },
+        "threatened": threatened_members(rated.threats, value),
         "readings": _readings(what, rated.replacement or rated.landed, context),
         "expected_invoice_change": change_members(expected),
         "flags": [candidate_members(flag) for flag in called_for(part, what, expected, missing, context)],
@@ -171,6 +171,7 @@ def show_part(found: dict[str, Any], console: Console) -> None:
     else:
         console.print("Rare earths: can't be said, the family is unknown", highlight=False)
     _show_duty(found, console)
+    show_threats(found, console)
     show_change(found, console)
     show_standing(found, console)
 

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
+import orjson
 from pydantic import ValidationError
 
 from schemas.vehicle import Vehicle
+from streams.cli._explain_text import (
+    columns,
+    facts_table,
+    money,
+    show_change,
+    show_controls,
+    show_standing,
+    show_threats,
+)
 from streams.enrich.bill import vehicle_bill
 from streams.enrich.cents import Cents, usd
 from streams.enrich.classify import classify_vehicle
@@ -17,6 +26,7 @@ from streams.enrich.cost import change_members
 from streams.enrich.episodes import candidate_members
 from streams.enrich.record import vin_problem
 from streams.enrich.tariff import ViewRates
+from streams.enrich.threats import Threatened
 from streams.enrich.vehicle import called_for
 from streams.enrich.vehicle_duty import entry_facts, rate_vehicle, value_shares
 from streams.enrich.vehicle_profile import VehicleProfile, vehicle_profile
@@ -93,6 +103,7 @@ def explain_vin(vin: str, context: Context, **stated: object) -> dict[str, Any]:
         "customs_value_share": _shares(profile, duty.replacement or duty.landed, context),
         "us_built": _us_built(context) if origin.country == "US" and what.estimated else None,
         "importer_duty": views,
+        "threatened": threatened_members(duty.threats, duty.value),
         "readings": _readings(record, profile, duty.replacement or duty.landed, context),
         "expected_invoice_change": change_members(duty.expected) if duty.expected is not None else None,
         "flags": [candidate_members(flag) for flag in called_for(record, profile, duty, context)],
@@ -104,21 +115,10 @@ def explain_vin(vin: str, context: Context, **stated: object) -> dict[str, Any]:
     }
 
 
-def show_change(found: dict[str, Any], console: Console) -> None:
-    """The expected change of the next invoice, and the flags."""
-    change = found["expected_invoice_change"]
-    if change is not None:
-        amount = money(change["usd"]) if change["usd"] is not None else "can't be said"
-        dated = "cost_as_of" in change
-        since = f"cost as of {change['cost_as_of']} by {change['basis']}" if dated else change["basis"]
-        changed = ", ".join(change.get("measures", ())) or ("nothing" if dated else "unknown")
-        console.print(
-            f"Next invoice, expected change: {amount}. Today's duty already in the cost: {change['already_in_cost']} "
-            f"({since}). Changed since: {changed}",
-            highlight=False,
-        )
-    for flag in found["flags"]:
-        console.print(f"Flag {flag['type']} ({flag['severity']}, {flag['action']}): {flag['why']}", highlight=False)
+def threatened_members(threats: tuple[Threatened, ...], value: Cents | None) -> dict[str, Any]:
+    """What hangs over the replacement, by measure, as JSON-ready values."""
+    members: dict[str, Any] = orjson.loads("{" + ",".join(one.encode(value) for one in threats) + "}")
+    return members
 
 
 def named(values: Any) -> dict[str, Any]:
@@ -283,62 +283,10 @@ def show_vehicle(found: dict[str, Any], console: Console) -> None:
     show_standing(found, console)
 
 
-def show_standing(found: dict[str, Any], console: Console) -> None:
-    """Print what an explanation rests on: the facts that are missing, warnings, confidence and book."""
-    if found["missing_facts"]:
-        console.print(f"Missing facts: {', '.join(found['missing_facts'])}", highlight=False)
-    for warning in found["warnings"]:
-        console.print(f"Warning: {warning}", highlight=False)
-    console.print(
-        f"Confidence {found['confidence']}. Policy book {found['book']}. An internal estimate, not for customers.",
-        highlight=False,
-    )
-
-
 def _line(found: dict[str, Any]) -> str:
     if found["hts"]:
         return f"{found['hts']} ({found['hts_confidence']})"
     return " or ".join(found["hts_candidates"]) + ": the VIN can't settle it" if found["hts_candidates"] else "none"
-
-
-def columns(values: Any) -> str:
-    """Low, central and high in one cell."""
-    return " / ".join(f"{value:g}" if isinstance(value, int | float) else str(value) for value in values)
-
-
-def facts_table(console: Console, title: str, rows: Sequence[tuple[str, str | None]]) -> None:
-    """Print facts by name."""
-    from rich.table import Table
-
-    table = Table(title=title, show_header=False, box=None, title_justify="left")
-    for label, value in rows:
-        table.add_row(f"  {label}", value or "not decoded")
-    console.print(table)
-
-
-def show_controls(block: dict[str, Any], console: Console) -> None:
-    """Print what an exposure block says of China's controls."""
-    for measure, elements in block["controlled_by"].items():
-        console.print(f"Controlled by {measure}: {', '.join(elements)}", highlight=False)
-    if block.get("under_review"):
-        console.print(f"Under review, may control too: {', '.join(block['under_review'])}", highlight=False)
-    rule = block["content_rule"]
-    console.print(
-        f"0.1% rule: {rule['verdict']}; Chinese controlled elements {money(rule['numerator_usd'])} in magnets worth "
-        f"{money(rule['denominator_usd'])}; {rule['assumption']}",
-        highlight=False,
-    )
-    if "licence" in block:
-        weeks = block["licence"].get("lead_weeks")
-        console.print(
-            f"Export licences upstream: {block['licence']['status']}" + (f", {columns(weeks)} weeks" if weeks else ""),
-            highlight=False,
-        )
-
-
-def money(values: Any) -> str:
-    """A range of dollars in one cell."""
-    return "not known" if values is None else "$" + " / $".join(values)
 
 
 def _show_duty(found: dict[str, Any], console: Console) -> None:
@@ -365,6 +313,7 @@ def _show_duty(found: dict[str, Any], console: Console) -> None:
         percent = columns(view["rate_percent"]) if view["rate_percent"] is not None else "of MSRP"
         table.add_row("total", percent, money(view["total_usd"]))
         console.print(table)
+    show_threats(found, console)
     show_change(found, console)
     for one in found["readings"]:
         table = Table("measure", "authority", "heading", "type", "rate, %", title_justify="left")

@@ -150,3 +150,12 @@ def test_what_is_wrong_is_said_and_the_exit_code_is_1(arguments: tuple[str, ...]
 @pytest.mark.parametrize("arguments", [(), (NAUTILUS, "--stdin"), (NAUTILUS, "--part", "1")])
 def test_one_thing_is_explained_at_a_time(arguments: tuple[str, ...]) -> None:
     assert run(*arguments).exit_code == 2
+
+
+def test_what_is_only_threatened_stands_apart() -> None:
+    found = explain_vin("KM8JBDA2XRU000001", CONTEXT, msrp_usd="30000.00")
+    threat = found["threatened"]["232-KR-25"]
+    assert (threat["legal_status"], threat["added_usd"]) == ("announced", ["0.00", "2925.00", "3300.00"])
+    shown = run("KM8JBDA2XRU000001", "--msrp", "30000", "--on", "2026-10-01").stdout
+    assert "Threatened, in no total: 232-KR-25, announced (said 2026-01-26)" in shown
+    assert run("KM8JBDA2XRU000001", "--on", "2026-01-25").stdout.count("Threatened") == 0
