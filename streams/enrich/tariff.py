@@ -317,8 +317,9 @@ def _segment(
     for number, (line, one) in enumerate((line, one) for line in lines for one in facts):
         found = rates(context.book, line, origin, day, one)
         missing.update(dict.fromkeys(found.missing_facts))
-        if found.changes_on is not None:
-            following.append(found.changes_on)
+        # Of the range too: else a segment's low and high would hang on the day at which the schedule was begun.
+        if (changes_on := found.range_changes_on) is not None:
+            following.append(changes_on)
         if found.low is None or found.high is None:
             answered = False
             continue

@@ -13,7 +13,7 @@ from schemas.enriched import DutyView
 from streams import reference
 from streams.enrich.cents import cents, scaled, usd
 from streams.enrich.context import Context
-from streams.enrich.tariff import Goods, Schedule, Segment, View, rate_goods
+from streams.enrich.tariff import Goods, Schedule, Segment, View, rate_goods, schedule
 from streams.policy.book import build_book
 from streams.policy.facts import Claim, Facts
 
@@ -182,3 +182,15 @@ def test_dollars_and_cents(dollars: str, amount: int) -> None:
 def test_negative_dollars_keep_their_cents() -> None:
     assert usd(-5) == "-0.05"
     assert usd(-12345) == "-123.45"
+
+
+@pytest.mark.parametrize(("line", "origin"), [("8703.23.01", "GB"), ("8703.23.01", "DE"), ("8703.80.00", "CN")])
+def test_the_rates_of_a_day_do_not_hang_on_where_the_schedule_was_begun(line: str, origin: str) -> None:
+    """One record asks for this year, the next for an earlier one: both must say the same of a day."""
+    begun = [schedule((line,), origin, (Facts(),), date(year, 1, 1), _fresh()) for year in range(2018, 2027)]
+    for day in (date(2026, 1, 1), date(2026, 6, 30), date(2026, 10, 1)):
+        assert len({(one.view(day, day), one.missing_facts(day, day)) for one in begun}) == 1
+
+
+def _fresh() -> Context:
+    return Context(CONTEXT.reference, CONTEXT.book)
