@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import os
 import signal
 import threading
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import typer
 
@@ -26,8 +25,6 @@ if TYPE_CHECKING:
 log = logging.getLogger("lotrisk")
 
 WATCH_SECONDS = 1.0
-M_ARENA_MAX = -8
-"""glibc's number of that option of mallopt."""
 STOP_SECONDS = 20.0
 """A stop that takes longer is cut off; the batch in work drains within LOTRISK_DRAIN_SECONDS."""
 
@@ -59,8 +56,10 @@ def run(settings: Settings, agents: Sequence[Agent] | None = None, *, remember: 
     """
     import uvloop
 
+    from streams.heap import keep_small
     from streams.logs import configure
 
+    keep_small()
     if agents is None:
         from streams.agents import parts, vehicles
 
@@ -69,24 +68,6 @@ def run(settings: Settings, agents: Sequence[Agent] | None = None, *, remember: 
     # The consumer's thread makes a loop of its own by this policy.
     asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
     return asyncio.run(_serve(settings, agents, remember=remember))
-
-
-class _Heap:
-    """glibc's heap kept small: few arenas, and free memory given back. Nothing where the C library is another."""
-
-    def __init__(self) -> None:
-        import ctypes
-
-        self._libc: Any = None
-        with contextlib.suppress(AttributeError, OSError):
-            libc = ctypes.CDLL(None)
-            libc.mallopt(M_ARENA_MAX, 2)
-            self._libc = libc
-
-    def trim(self) -> None:
-        """Give back what is free: RocksDB and zstd take and leave much."""
-        if self._libc is not None:
-            self._libc.malloc_trim(0)
 
 
 def end_process(error: BaseException) -> None:
@@ -224,11 +205,11 @@ async def _watch(app: LotriskApp, health: WorkerHealth, fatal: Callable[[BaseExc
 
     A worker that looks alive and moves nothing ends itself, to be restarted.
     """
+    from streams.heap import give_back
     from streams.web.exits import StalledError
 
-    heap = _Heap()
     while True:
-        heap.trim()
+        give_back()
         app.lanes.observe_progress()
         if reasons := health.not_live():
             fatal(StalledError("; ".join(reasons)))

@@ -19,9 +19,9 @@ CANONICAL: Final = "canonical"
 
 _MIB: Final = 1024 * 1024
 _CACHE_BYTES: Final = 64 * _MIB
-_WRITE_BUFFERS_BYTES: Final = 64 * _MIB
-"""Of all partitions together."""
-_WRITE_BUFFER_BYTES: Final = 8 * _MIB
+"""Of all partitions together, with the write buffers, which count as part of it."""
+_WRITE_BUFFERS_BYTES: Final = 32 * _MIB
+_WRITE_BUFFER_BYTES: Final = 4 * _MIB
 _LOG_BYTES: Final = 16 * _MIB
 """Most of one partition's write-ahead log, which a worker that was killed reads again when it opens the state."""
 _OPEN_FILES: Final = 64
@@ -31,11 +31,11 @@ _REBUILD: Final = "REBUILD"
 
 
 class Memory:
-    """What all partitions of a worker share: block cache and write buffers."""
+    """What all partitions of a worker share: a block cache that the write buffers are part of."""
 
     def __init__(self) -> None:
         self._cache = Cache(_CACHE_BYTES)
-        self._buffers = WriteBufferManager(_WRITE_BUFFERS_BYTES, False)
+        self._buffers = WriteBufferManager.new_write_buffer_manager_with_cache(_WRITE_BUFFERS_BYTES, False, self._cache)
 
     def options(self) -> Options:
         """Options of a database or of one of its column families."""
