@@ -31,6 +31,9 @@ UNITS: Final = 1_000
 GRAMS: Final = 10_000
 """Grams are counted in tenths of a milligram, the last digit that exposure gives."""
 
+MOST: Final = 10**12
+"""Cents: ten billion dollars on one record are a slip, counted as not known, so that sums stay within 64 bits."""
+
 Threat = tuple[str, int, int | None, int]
 """A measure that is not law yet, and what it would add in cents: low, central (None where it can't be said), high."""
 FlagKind = tuple[str, str]
@@ -68,15 +71,22 @@ def encode_cell(
     powertrain: str,
     block: Mapping[str, object] | None,
     threats: Sequence[str],
+    *,
+    counted: bool = True,
 ) -> bytes:
-    """A cell but for its flags. `goods`: vehicle or part; `block`: a `schemas.enriched.RareEarthExposure`."""
+    """A cell but for its flags.
+
+    `goods`: vehicle or part; `block`: a `schemas.enriched.RareEarthExposure`; `counted`: whether it is known how many
+    there are, and so how many grams.
+    """
     grams: list[tuple[str, int, int, int]] | None = None
     verdict: object = None
     if block is not None:
         elements, rule = block["elements_g"], block["content_rule"]
         assert isinstance(elements, dict)
         assert isinstance(rule, dict)
-        grams = [(element, *(round(mass * GRAMS) for mass in masses)) for element, masses in elements.items()]
+        if counted:
+            grams = [(element, *(round(mass * GRAMS) for mass in masses)) for element, masses in elements.items()]
         verdict = rule["verdict"]
     return orjson.dumps([groups, goods, origin or UNKNOWN, powertrain, verdict, grams, threats])[1:-1]
 
@@ -95,6 +105,8 @@ def amounts(
 
     Not new goods have neither a replacement nor a change of invoice: those are then not unknown either.
     """
+    value, landed = None if value is not None and value > MOST else value, _known(landed)
+    replacement, change = _known(replacement), _known(change)
     no_value, no_landed = value is None, landed is None
     no_replacement, no_change = is_new and replacement is None, is_new and change is None
     found: tuple[int, ...] = (
@@ -104,8 +116,12 @@ def amounts(
         *(change or _ZERO), int(no_change),
     )  # fmt: skip
     for _, low, central, high in threats:
-        found += (low, central or 0, high, int(central is None))
+        found += (min(low, MOST), min(central or 0, MOST), min(high, MOST), int(central is None))
     return found
+
+
+def _known(change: Cents | None) -> Cents | None:
+    return None if change is not None and (change[2] > MOST or change[0] < -MOST) else change
 
 
 _ZERO: Final = (0, 0, 0)
@@ -119,7 +135,11 @@ def encode(contribution: Contribution | None, still: Sequence[OpenFlag]) -> byte
     if not still:
         return b"[%b,[],%b]" % (orjson.dumps(numbers), cell)
     kinds = _kinds(tuple((one.flag.type, one.flag.severity) for one in still))
-    return b"[%b,%b,%b]" % (orjson.dumps((*numbers, *(one.flag.cents_at_stake or 0 for one in still))), kinds, cell)
+    return b"[%b,%b,%b]" % (
+        orjson.dumps((*numbers, *(min(one.flag.cents_at_stake or 0, MOST) for one in still))),
+        kinds,
+        cell,
+    )
 
 
 @lru_cache(maxsize=1024)

@@ -7,6 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple
 
+from streams.enrich.contribution import Contribution
 from streams.enrich.episodes import as_raised
 from streams.enrich.flags import Candidate
 
@@ -35,7 +36,7 @@ class Enriched(NamedTuple):
 
     `body`: the JSON object without its closing brace, without `flags` and `book`. `body[:canonical_end]` and a brace
     are the record as it came; -1 where lotrisk's own names were in it, so that it was written anew. `flags`: what the
-    record calls for under `book`. `notes`: short codes that the shell counts.
+    record calls for under `book`. `notes`: short codes that the shell counts. `adds`: to the totals, but for the flags.
     """
 
     key: bytes
@@ -45,6 +46,7 @@ class Enriched(NamedTuple):
     notes: tuple[str, ...] = ()
     canonical_end: int = -1
     updated_at: datetime | None = None
+    adds: Contribution | None = None
 
     @property
     def value(self) -> bytes:

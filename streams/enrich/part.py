@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
-from typing import Final
+from typing import Final, NamedTuple
 
 import orjson
 
@@ -13,7 +13,7 @@ from schemas.fields import Confidence, PartKind
 from schemas.part import Part
 from streams.enrich.bill import part_bill
 from streams.enrich.cents import Cents, cents, usd
-from streams.enrich.context import Context
+from streams.enrich.context import Context, Memo
 from streams.enrich.cost import NOTHING, UNKNOWN, change_json, part_change, part_cost_date, part_goods_kind
 from streams.enrich.exposure import Exposure, exposure, weakest
 from streams.enrich.flags import MOST_CENTS, Candidate
@@ -21,12 +21,14 @@ from streams.enrich.invoice import Expected, invoice
 from streams.enrich.outcome import Enriched, Outcome, Rejected, Removed
 from streams.enrich.part_family import FamilyFound, FamilyRules, candidate_lines, import_line
 from streams.enrich.part_flags import PartRisk, part_flags, part_risk
+from streams.enrich.part_totals import part_contribution
 from streams.enrich.record import read_record, splice
 from streams.enrich.tariff import Goods, Rated, View, entered_between, rate_goods, schedule
-from streams.enrich.threats import threatened_json
+from streams.enrich.threats import Threatened, threatened_json
 from streams.policy.facts import NO_FACTS, Claim, Facts, contradiction
 from streams.reference.dealer import plain
 
+_KEPT_CELLS: Final = 64
 _USED_KINDS: Final = frozenset({PartKind.REMAN, PartKind.RECYCLED})
 DOMESTIC: Final = "US"
 """Made here, a part is not entered: it owes no duty, whatever else is unknown."""
@@ -53,6 +55,7 @@ class PartProfile:
     warnings: tuple[str, ...]
     notes: tuple[str, ...]
     encoded: str
+    cells: Memo[tuple[tuple[str, ...], bool], bytes] = field(default_factory=lambda: Memo(_KEPT_CELLS))
 
 
 def family_rules(context: Context) -> FamilyRules:
@@ -223,21 +226,23 @@ def expected_change(part: Part, what: PartProfile, amount: Cents | None, context
     return part_change(cost, invoice(known, kind, make, what.origin, part.importer_of_record, context), amount)
 
 
-def _priced(view: View | None, amount: Cents | None, quantity: float | None, dates: str) -> tuple[str, str]:
-    """A view and its total times the quantity, as JSON; null where the product is too large for the contract."""
+def _priced(view: View | None, amount: Cents | None, quantity: float | None, dates: str) -> tuple[str, Cents | None]:
+    """A view as JSON, and its total times the quantity; None where the product is too large for the contract."""
     if view is None:
-        return ("null", "null")
+        return ("null", None)
     if amount is None:
-        return (view.rates.encode(None, dates), "null")
+        return (view.rates.encode(None, dates), None)
     found = view.rates.amounts(amount)
     shown = view.rates.fill(found, dates)
     if quantity is None:
-        return (shown, "null")
+        return (shown, None)
     low, central, high = (int(total * quantity + 0.5) for total in found[:3])
-    return (shown, _dollars((low, central, high)) if high <= MOST_CENTS else "null")
+    return (shown, (low, central, high) if high <= MOST_CENTS else None)
 
 
-def _dollars(value: Cents) -> str:
+def _dollars(value: Cents | None) -> str:
+    if value is None:
+        return "null"
     return f'["{usd(value[0])}","{usd(value[1])}","{usd(value[2])}"]'
 
 
@@ -254,31 +259,39 @@ def duty_facts(part: Part, rated: Rated) -> list[str]:
     return missing
 
 
-def _duty(part: Part, what: PartProfile, amount: Cents | None, context: Context) -> tuple[str, list[str]]:
-    """The members tariff and extended, and the facts whose absence opens or empties them."""
+class PartDuty(NamedTuple):
+    """The members tariff and extended, the facts whose absence opens or empties them, and what they hold in cents."""
+
+    json: str
+    missing: list[str]
+    landed: Cents | None
+    replacement: Cents | None
+    threats: tuple[Threatened, ...]
+
+
+def _duty(part: Part, what: PartProfile, amount: Cents | None, context: Context) -> PartDuty:
     quantity = part.qty_on_hand
     rated = rate_part(part, what, context)
     if part.country_of_origin == DOMESTIC:
         extended = "null" if quantity is None else f'{{"landed":{_NOTHING},"replacement":{_NOTHING}}}'
         duty = f'"landed":{_NO_ENTRY},"replacement":{_NO_ENTRY}'
-        return (
-            f'"tariff":{{"customs_value_usd":null,"importer_duty":{{{duty}}}}},"extended":{extended}',
-            duty_facts(part, rated),
-        )
+        none = None if quantity is None else (0, 0, 0)
+        json = f'"tariff":{{"customs_value_usd":null,"importer_duty":{{{duty}}}}},"extended":{extended}'
+        return PartDuty(json, duty_facts(part, rated), none, none, ())
     entered = "" if rated.landed is None else entered_between(rated.landed.first, rated.landed.last)
     landed, landed_extended = _priced(rated.landed, amount, quantity, entered)
     # Goods entered today carry no dates: a day that passes, or a new book, must not change what is said of them.
     replacement, replacement_extended = _priced(rated.replacement, amount, quantity, "")
     extended = "null"
     if quantity is not None:
-        extended = f'{{"landed":{landed_extended},"replacement":{replacement_extended}}}'
-    value = "null" if amount is None else _dollars(amount)
+        extended = f'{{"landed":{_dollars(landed_extended)},"replacement":{_dollars(replacement_extended)}}}'
+    value = _dollars(amount)
     hanging = threatened_json(rated.threats, amount) if rated.threats else ""
-    return (
+    json = (
         f'"tariff":{{"customs_value_usd":{value},"importer_duty":{{"landed":{landed},'
-        f'"replacement":{replacement}{hanging}}}}},"extended":{extended}',
-        duty_facts(part, rated),
+        f'"replacement":{replacement}{hanging}}}}},"extended":{extended}'
     )
+    return PartDuty(json, duty_facts(part, rated), landed_extended, replacement_extended, rated.threats)
 
 
 def cost_facts(part: Part, expected: Expected) -> tuple[str, ...]:
@@ -299,14 +312,12 @@ def called_for(
     return part_flags(part, what.origin, kind, what.family.confidence, what.risk, expected, missing, context)
 
 
-def _change_json(part: Part, expected: Expected) -> str:
-    extended: Cents | None = None
-    if expected.usd_cents is not None and part.qty_on_hand is not None:
-        quantity = part.qty_on_hand
-        low, central, high = (round(amount * quantity) for amount in expected.usd_cents)
-        if max(abs(low), abs(high)) <= MOST_CENTS:
-            extended = (low, central, high)
-    return change_json(expected, extended, by_quantity=True)
+def _extended(amounts: Cents | None, quantity: float | None) -> Cents | None:
+    """A change of cost times the quantity; None where it is too large for the contract."""
+    if amounts is None or quantity is None:
+        return None
+    low, central, high = (round(amount * quantity) for amount in amounts)
+    return (low, central, high) if max(abs(low), abs(high)) <= MOST_CENTS else None
 
 
 def enrich_part(key: bytes | None, value: bytes | None, context: Context) -> Outcome:
@@ -321,11 +332,14 @@ def enrich_part(key: bytes | None, value: bytes | None, context: Context) -> Out
     assert value is not None
     what = profile(part, find_family(part, context), context)
     amount = customs_value(part, context)
-    duty, missing = _duty(part, what, amount, context)
+    duty = _duty(part, what, amount, context)
     expected = expected_change(part, what, amount, context)
-    missing += cost_facts(part, expected)
+    change = _extended(expected.usd_cents, part.qty_on_hand)
+    missing = [*duty.missing, *cost_facts(part, expected)]
     flags = called_for(part, what, expected, missing, context)
     facts = orjson.dumps(list(dict.fromkeys((*what.missing_facts, *missing)))).decode()
-    members = f'{what.encoded},{duty}{_change_json(part, expected)},"missing_facts":{facts},"customer_facing_ok":false'
+    changes = change_json(expected, change, by_quantity=True)
+    members = f'{what.encoded},{duty.json}{changes},"missing_facts":{facts},"customer_facing_ok":false'
     body, canonical_end = splice(value, part.model_extra, OWNED_FIELDS_PART, members.encode())
-    return Enriched(key, body, context.book_text, tuple(flags), what.notes, canonical_end, part.updated_at)
+    adds = part_contribution(part, what, amount, duty, change)
+    return Enriched(key, body, context.book_text, tuple(flags), what.notes, canonical_end, part.updated_at, adds)

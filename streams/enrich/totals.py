@@ -19,6 +19,8 @@ TOP_MODELS: Final = 20
 """Models and part families that a partition names within the whole lot, those with the most rare earths first: one with
 a twentieth of a partition's grams is always among them."""
 _NO_AMOUNTS: Final = [0] * FIXED
+_MOST: Final = 2**53
+"""Four hundred thousand tonnes of an element; JSON keeps whole numbers up to here."""
 
 Grams = tuple[tuple[str, int, int, int], ...]
 Json = dict[str, object]
@@ -63,7 +65,11 @@ class GroupSum:
                 continue
             for element, *masses in grams:
                 _add_to(found, element, [mass * units for mass in masses])
-        return {element: [mass // UNITS for mass in found[element]] for element in sorted(found) if found[element][2]}
+        return {
+            element: [min(mass // UNITS, _MOST) for mass in found[element]]
+            for element in sorted(found)
+            if found[element][2]
+        }
 
     def central(self) -> int:
         """Central grams of all elements, in tenths of a milligram times thousandths of a unit: to compare groups by."""

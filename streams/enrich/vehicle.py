@@ -16,9 +16,10 @@ from streams.enrich.cost import change_json
 from streams.enrich.flags import Candidate
 from streams.enrich.outcome import Enriched, Outcome, Reason, Rejected, Removed
 from streams.enrich.record import read_record, splice
-from streams.enrich.vehicle_duty import VehicleTariff, rate_vehicle, tariff_json
+from streams.enrich.vehicle_duty import VehicleTariff, priced, rate_vehicle
 from streams.enrich.vehicle_flags import vehicle_flags
 from streams.enrich.vehicle_profile import VehicleProfile, vehicle_profile
+from streams.enrich.vehicle_totals import vehicle_contribution
 from streams.enrich.vin import check_digit, is_north_american
 
 
@@ -41,18 +42,20 @@ def enrich_vehicle(key: bytes | None, value: bytes | None, context: Context) -> 
             f"{check_digit(record.vin)}; correct the VIN",
         )
     duty = rate_vehicle(record, profile, context)
+    dollars = priced(duty)
     flags = called_for(record, profile, duty, context)
     members = b"".join(
         (
             profile.encoded,
             profile.exposure_json,
-            tariff_json(duty).encode(),
+            dollars.json.encode(),
             b"" if duty.expected is None else change_json(duty.expected).encode(),
             _tail(profile, duty, context),
         )
     )
     body, canonical_end = splice(value, record.__pydantic_extra__, OWNED_FIELDS_VEHICLE, members)
-    return Enriched(key, body, context.book_text, flags, profile.notes, canonical_end, record.updated_at)
+    adds = vehicle_contribution(record, profile, duty, dollars)
+    return Enriched(key, body, context.book_text, flags, profile.notes, canonical_end, record.updated_at, adds)
 
 
 def called_for(

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from decimal import Decimal
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from schemas.fields import Importer, StockClass
 from schemas.vehicle import Vehicle
@@ -276,23 +276,43 @@ def _us_built(context: Context, first: date) -> Schedule:
     return Schedule(segments, of_value=False)
 
 
-def tariff_json(duty: VehicleTariff) -> str:
-    """The member `tariff` of the enriched record, after a comma."""
+class Priced(NamedTuple):
+    """The member `tariff` of the enriched record, after a comma, and the totals of its views in cents."""
+
+    json: str
+    landed: Cents | None
+    replacement: Cents | None
+
+
+def priced(duty: VehicleTariff) -> Priced:
+    """A vehicle's duty in dollars."""
     value = "null" if duty.value is None else '["{}","{}","{}"]'.format(*map(usd, duty.value))
     hanging = threatened_json(duty.threats, duty.value) if duty.threats else ""
     landed, replacement = duty.landed, duty.replacement
+    at_entry: Cents | None
+    now: Cents | None
     if landed and replacement and landed[3] and landed[0] is replacement[0] and landed[3] == replacement[3]:
         rates = landed[0]
-        amounts = rates.amounts(landed[3])
-        views = (
-            f'"landed":{rates.fill(amounts, entered_between(landed[1], landed[2]))},"replacement":{rates.fill(amounts)}'
-        )
+        found = rates.amounts(landed[3])
+        entered, today = rates.fill(found, entered_between(landed[1], landed[2])), rates.fill(found)
+        at_entry = now = _total(found)
     else:
-        entered = "" if landed is None else entered_between(landed[1], landed[2])
         # Goods entered today carry no dates: a day that passes, or a new book, must not change what is said of them.
-        views = f'"landed":{_view_json(landed, entered)},"replacement":{_view_json(replacement, "")}'
-    return f',"tariff":{{"customs_value_usd":{value},"importer_duty":{{{views}{hanging}}}}}'
+        entered, at_entry = _view(landed, "" if landed is None else entered_between(landed[1], landed[2]))
+        today, now = _view(replacement, "")
+    duties = f'{{"landed":{entered},"replacement":{today}{hanging}}}'
+    return Priced(f',"tariff":{{"customs_value_usd":{value},"importer_duty":{duties}}}', at_entry, now)
 
 
-def _view_json(view: tuple[ViewRates, date, date, Cents | None] | None, dates: str) -> str:
-    return "null" if view is None else view[0].encode(view[3], dates)
+def _view(view: tuple[ViewRates, date, date, Cents | None] | None, dates: str) -> tuple[str, Cents | None]:
+    if view is None:
+        return "null", None
+    rates, _, _, value = view
+    if value is None:
+        return rates.encode(None, dates), None
+    found = rates.amounts(value)
+    return rates.fill(found, dates), _total(found)
+
+
+def _total(found: list[int]) -> Cents:
+    return (found[0], found[1], found[2])

@@ -45,6 +45,7 @@ class VehicleProfile:
     sale: SaleRules
     rated: Memo[object, RatedAs] = field(default_factory=lambda: Memo(_KEPT_READINGS))
     tails: Memo[object, bytes] = field(default_factory=lambda: Memo(_KEPT_READINGS))
+    cells: Memo[object, bytes] = field(default_factory=lambda: Memo(_KEPT_READINGS))
 
 
 def vehicle_profile(vin: str, stated: str | None, context: Context) -> VehicleProfile:

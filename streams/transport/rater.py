@@ -28,8 +28,9 @@ from schemas.cloudevents import (
 )
 from schemas.dead_letter import dead_letter_headers
 from streams import __version__
+from streams.enrich import contribution
 from streams.enrich.context import Context
-from streams.enrich.episodes import NO_FLAGS, Cause, FlagEvent, event_members, flags_json, merge, read_flags
+from streams.enrich.episodes import NO_FLAGS, Cause, FlagEvent, OpenFlag, event_members, flags_json, merge, read_flags
 from streams.enrich.outcome import Enriched, Reason, Rejected, Removed
 from streams.policy.book import BookNumber
 from streams.state import layout
@@ -253,6 +254,7 @@ class Rater:
         """
         key, body = outcome.key, outcome.body
         flags = NO_FLAGS
+        still: tuple[OpenFlag, ...] = ()
         events: tuple[FlagEvent, ...] = ()
         if outcome.flags or (held is not None and held.flags != NO_FLAGS):
             when = rfc3339(input_ms) if moment is None else moment.isoformat().replace("+00:00", "Z")
@@ -261,7 +263,8 @@ class Rater:
             still, events = merge(key, before, outcome.flags, cause)
             flags = flags_json(still)
         digest = layout.digest_of(body, flags)
-        if held is not None and digest == held.digest:
+        adds = contribution.encode(outcome.adds, still)
+        if held is not None and digest == held.digest and adds == held.contribution:
             if str(held.book) != outcome.book:
                 found.rebooked.append(key)
             return None
@@ -271,13 +274,16 @@ class Rater:
         )
         headers: Headers = self._headers_for(order).headers(order.offset, outcome.book, input_ms, trace)
         headers.append((layout.HEADER, marks))
+        if adds:
+            headers.append((contribution.HEADER, adds))
         if len(value) > UNQUESTIONED_BYTES and not record_fits(key, value, headers):
             return False
         self._announce(found, key, events, order, trace)
         found.draft.add(self._enriched, key, value, headers, output_ms)
         canonical = layout.canonical_of(body, outcome.canonical_end, self._place.pipeline.owned)
         number = book_number(outcome.book)
-        found.published[key] = Held(digest, order, updated_ms, number, flags, canonical)
+        replaces = _replaced(found, key, held)
+        found.published[key] = Held(digest, order, updated_ms, number, flags, canonical, adds, replaces)
         return True
 
     def _headers_for(self, order: OrderKey) -> HeaderTemplate:
@@ -309,7 +315,7 @@ class Rater:
             self._announce(found, key, events, order, trace)
         headers = self._removed_headers.headers(record.offset, number, record.timestamp, trace)
         found.draft.add(self._enriched, key, None, headers, _output_time(record, now_ms, found.notes))
-        found.published[key] = Gone(order)
+        found.published[key] = Gone(order, _replaced(found, key, held))
         found.tombstones += 1
         _came_to("tombstone", span)
 
@@ -353,6 +359,14 @@ class Rater:
         found.draft.add(self._dead, record.key, record.value, headers, now_ms)
         found.dead_letters[rejected.reason.value] += 1
         found.buried.append((record.offset, rejected.reason))
+
+
+def _replaced(found: Findings, key: bytes, held: Held | None) -> bytes:
+    """The contribution in the totals under a key: what this batch published before is not in them yet."""
+    earlier = found.published.get(key)
+    if earlier is not None:
+        return earlier.replaces
+    return contribution.NOTHING if held is None else held.contribution
 
 
 def _came_to(outcome: str, span: RecordSpan | None) -> None:
