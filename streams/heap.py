@@ -8,6 +8,7 @@ peak is a third higher. Linux with glibc only; nothing happens elsewhere.
 from __future__ import annotations
 
 import ctypes
+import gc
 import re
 import sys
 from functools import cache
@@ -20,6 +21,9 @@ _M_TRIM_THRESHOLD: Final = -1
 _M_MMAP_THRESHOLD: Final = -3
 _M_ARENA_MAX: Final = -8
 _MADV_DONTNEED: Final = 4
+
+_COLLECT_AFTER: Final = 50_000
+"""Objects made and not gone before the collector looks at them."""
 
 LARGE_BYTES: Final = 256 * 1024
 """From here on a piece is mapped by itself and gone when it is freed; glibc alone would raise that up to 32 MiB."""
@@ -36,6 +40,17 @@ def keep_small() -> None:
         libc.mallopt(_M_ARENA_MAX, 2)
         libc.mallopt(_M_MMAP_THRESHOLD, LARGE_BYTES)
         libc.mallopt(_M_TRIM_THRESHOLD, _MIB)
+
+
+def set_aside() -> None:
+    """Have the collector of cycles leave alone what stays, and look less often for what doesn't.
+
+    Call it when a worker has started. A batch makes thousands of objects and no cycle: collected as Python does by
+    itself, they take a sixth of a worker's time.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(_COLLECT_AFTER, 20, 50)
 
 
 def give_back() -> None:

@@ -84,6 +84,7 @@ async def _serve(settings: Settings, agents: Sequence[Agent], *, remember: bool)
     from streams import __version__
     from streams.app import create_app
     from streams.clock import clock_for
+    from streams.heap import set_aside
     from streams.metrics import Metrics
     from streams.reference import load
     from streams.settings import SettingsError
@@ -167,6 +168,7 @@ async def _serve(settings: Settings, agents: Sequence[Agent], *, remember: bool)
     follower.on_read(heartbeat.beat)
     books.on_change(lambda _: heartbeat.beat())
     watch = loop.create_task(_watch(app, health, fatal), name="watch")
+    set_aside()
     log.info("worker ready; health and metrics on http://%s:%d", settings.web_host, web.port)
     try:
         await app.wait(stopping)

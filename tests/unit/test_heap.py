@@ -46,6 +46,44 @@ heap.give_back()
 assert data[5_000_000] == 77
 """
 
+SET_ASIDE = """
+import gc
+kept = [[] for _ in range(100_000)]
+heap.set_aside()
+assert gc.get_freeze_count() > 100_000
+assert not any(found is kept for found in gc.get_objects())
+
+class Cycle:
+    gone = 0
+    def __init__(self): self.me = self
+    def __del__(self): Cycle.gone += 1
+for _ in range(200_000):
+    Cycle()
+assert Cycle.gone > 100_000, Cycle.gone
+"""
+
+SET_ASIDE = """
+import gc
+
+kept = [[] for _ in range(100_000)]
+heap.set_aside()
+assert gc.get_freeze_count() > 100_000
+assert not any(found is kept for found in gc.get_objects())
+
+class Cycle:
+    gone = 0
+
+    def __init__(self):
+        self.me = self
+
+    def __del__(self):
+        Cycle.gone += 1
+
+for _ in range(200_000):
+    Cycle()
+assert Cycle.gone > 100_000, Cycle.gone
+"""
+
 FREED = """
 heap.keep_small()
 pieces = [bytearray(200_000) for _ in range(400)]
@@ -65,7 +103,11 @@ def file(tmp_path: Path) -> Path:
     return path
 
 
-@pytest.mark.parametrize("case", [MAPPED_FILE, WRITTEN_TO, FREED], ids=["a mapped file", "written to", "freed"])
+@pytest.mark.parametrize(
+    "case",
+    [MAPPED_FILE, WRITTEN_TO, FREED, SET_ASIDE],
+    ids=["a mapped file", "written to", "freed", "what stays is not looked at again, what is left in a cycle goes"],
+)
 def test_what_is_not_needed_is_given_back(file: Path, case: str) -> None:
     done = subprocess.run([sys.executable, "-c", START + case, str(file)], capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
