@@ -100,7 +100,7 @@ $(BENCH)/.installed: requirements-bench.lock | install
 	@touch $@
 
 .PHONY: demo
-demo: install ## A lot of 20,000 vehicles and 10,000 parts through real Kafka; ARGS=--keep leaves it up
+demo: install ## 20,000 vehicles and 10,000 parts through real Kafka, and October 2025 played on them; ARGS=--keep leaves it up
 	@$(BIN)/lotrisk demo $(ARGS)
 
 # --- checks

@@ -20,6 +20,10 @@ _UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 _FORM = re.compile(r"^(?P<start>[^@]+)(?:@(?P<count>[0-9]{1,6}(?:\.[0-9]{1,3})?)(?P<unit>[smhd])/s)?$")
 
 
+class ClockError(ValueError):
+    """A clock that can't be told; the message says why and what to do."""
+
+
 class Clock(Protocol):
     """Something that tells the time."""
 
@@ -96,16 +100,16 @@ class FileClock:
         """Read the file.
 
         Raises:
-            ValueError: it can't be read, or holds no clock; the message names it.
+            ClockError: it can't be read, or holds no clock; the message names it.
         """
         self._path = path
         self._real = real or SystemClock()
         try:
             self._clock = self._read()
         except OSError as error:
-            raise ValueError(f"{path}: {error.strerror}; write start and pace into it") from error
+            raise ClockError(f"{path}: {error.strerror}; write start and pace into it") from error
         except ValueError as error:
-            raise ValueError(f"{path}: {error}") from error
+            raise ClockError(f"{path}: {error}") from error
 
     def now(self) -> datetime:
         """The moment the file says, aware, UTC."""
@@ -138,7 +142,7 @@ def clock_for(as_of: str | None, started: datetime | None = None) -> Clock:
     """The clock the settings `as_of` and `as_of_started` ask for; the machine's own where `as_of` is unset.
 
     Raises:
-        ValueError: `as_of` has no form of a clock, or its file can't be read.
+        ClockError: its file can't be read or holds no clock.
     """
     if as_of is None:
         return SystemClock()

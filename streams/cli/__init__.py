@@ -49,11 +49,12 @@ def main() -> None:
     except ValueError as error:
         from pydantic import ValidationError
 
+        from streams.clock import ClockError
         from streams.settings import Settings, SettingsError, explain
 
         if isinstance(error, ValidationError) and error.title == Settings.__name__:
             typer.echo(explain(error), err=True)
-        elif isinstance(error, SettingsError):
+        elif isinstance(error, SettingsError | ClockError):
             typer.echo(str(error), err=True)
         else:
             raise

@@ -9,8 +9,10 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -23,8 +25,8 @@ if TYPE_CHECKING:
     from streams.cli._demo_report import LotSums
     from streams.settings import Settings
 
-AS_OF = "2026-10-01T16:00Z@0s/s"
-"""The demo's day stands still, so that every run shows the same numbers."""
+TODAY = date(2026, 10, 1)
+"""The day without the replay. The demo's clock stands still, so that every run shows the same numbers."""
 EXAMPLES = {("JP", "HEV"): "1 a hybrid from Japan", ("CN", "BEV"): "2 an electric car from China", ("CN", "ICE"): "2"}
 """Origin and powertrain of the vehicles that are explained at the end, in this order, then a part."""
 
@@ -37,9 +39,12 @@ def register(app: typer.Typer) -> None:
         vehicles: Annotated[int, typer.Option(min=1, help="How many vehicles.")] = 20_000,
         parts: Annotated[int, typer.Option(min=1, help="How many parts.")] = 10_000,
         workers: Annotated[int, typer.Option(min=1, max=8, help="How many workers.")] = 2,
+        replay: Annotated[
+            bool, typer.Option("--replay/--no-replay", help="Play the autumn of 2025, or only show 2026-10-01.")
+        ] = True,
         keep: Annotated[bool, typer.Option("--keep", help="Leave Kafka and the workers up until Ctrl-C.")] = False,
     ) -> None:
-        """Start Kafka, load a realistic lot, enrich it with real workers and show what is hit.
+        """Start Kafka, load a realistic lot, rate it with real workers, play October 2025 and show what is hit.
 
         Needs nothing but this program, ends by itself and leaves nothing running.
         """
@@ -49,13 +54,15 @@ def register(app: typer.Typer) -> None:
         # A closed terminal or a `kill` unwinds the stack like Ctrl-C, so that nothing is left behind.
         signal.signal(signal.SIGTERM, signal.default_int_handler)
         with ExitStack() as stack:
-            _run(console, stack, vehicles, parts, workers, keep=keep)
+            _run(console, stack, vehicles, parts, workers, replay=replay, keep=keep)
 
 
-def _run(console: Console, stack: ExitStack, vehicles: int, parts: int, workers: int, *, keep: bool) -> None:
-    from datetime import date
-
+def _run(
+    console: Console, stack: ExitStack, vehicles: int, parts: int, workers: int, *, replay: bool, keep: bool
+) -> None:
     from streams.broker.embedded import EmbeddedKafka
+    from streams.cli._demo_episode import BEGINS
+    from streams.cli._demo_replay import set_clock
     from streams.cli._demo_report import show
     from streams.feeds.lot.write import LotRequest, write_lot
     from streams.provisioning import apply_topics
@@ -65,8 +72,10 @@ def _run(console: Console, stack: ExitStack, vehicles: int, parts: int, workers:
     work = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="lotrisk-demo-")))
     with console.status("starting Apache Kafka"):
         broker = stack.enter_context(EmbeddedKafka())
+    day, clock = BEGINS if replay else TODAY, work / "clock"
+    set_clock(clock, day)
     settings = Settings(
-        bootstrap_servers=broker.bootstrap_servers, as_of=AS_OF, state_dir=work / "state", web_port=0,
+        bootstrap_servers=broker.bootstrap_servers, as_of=f"file:{clock}", state_dir=work / "state", web_port=0,
         session_timeout_seconds=10, rebalance_timeout_seconds=15, drain_seconds=5, log_level="WARNING",
     )  # fmt: skip
     _say(console, began, f"Apache Kafka answers on {broker.bootstrap_servers}")
@@ -75,18 +84,24 @@ def _run(console: Console, stack: ExitStack, vehicles: int, parts: int, workers:
 
     lot = work / "lot.jsonl"
     with console.status("drawing a lot"):
-        summary = write_lot(lot, LotRequest(vehicles, parts, 5, 1, date(2026, 10, 1), 0.0))
+        summary = write_lot(lot, LotRequest(vehicles, parts, 5, 1, day, 0.0))
     _say(
         console,
         began,
-        f"a lot of {summary.vehicles:,} vehicles and {summary.parts:,} parts at {len(summary.by_dealer)} dealers",
+        f"a lot of {summary.vehicles:,} vehicles and {summary.parts:,} parts at {len(summary.by_dealer)} dealers "
+        f"on {day}",
     )
     environment = _environment(settings)
     running = stack.enter_context(_workers(workers, environment, work))
     published = subprocess.run([sys.executable, "-m", "streams.cli", "load", str(lot)], env=environment, check=False)
     if published.returncode:
         raise typer.Exit(published.returncode)
-    _follow(console, settings, running, work)
+    check = partial(_check, console, running, work)
+    _follow(console, settings, check)
+    _say(console, began, "the lot is rated")
+    if replay:
+        _replay(console, settings, clock, summary.vehicles + summary.parts, check)
+        _say(console, began, "the episode is over; this is what it left")
     sums, examples = asyncio.run(_read(settings))
     show(console, sums)
     _explain(console, settings, examples)
@@ -124,7 +139,16 @@ def _workers(count: int, environment: dict[str, str], work: Path) -> Iterator[li
             worker.close()
 
 
-def _follow(console: Console, settings: Settings, workers: list[SupervisedProcess], work: Path) -> None:
+def _check(console: Console, workers: list[SupervisedProcess], work: Path) -> None:
+    """End the demo where a worker has ended, with the end of its log."""
+    for number, worker in enumerate(workers, 1):
+        if not worker.running:
+            log = (work / f"worker-{number}.log").read_text("utf-8", "replace")
+            console.print(f"worker {number} ended with status {worker.exit_code}:\n{log[-3000:]}", markup=False)
+            raise typer.Exit(1)
+
+
+def _follow(console: Console, settings: Settings, check: Callable[[], None]) -> None:
     """Show how far the workers are until nothing waits any more."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
@@ -143,12 +167,23 @@ def _follow(console: Console, settings: Settings, workers: list[SupervisedProces
                 progress.update(task, total=end, completed=end - sum(lag.lag for lag in ours))
             if not any(lag.lag for lag in lags):
                 return
-            for number, worker in enumerate(workers, 1):
-                if not worker.running:
-                    log = (work / f"worker-{number}.log").read_text("utf-8", "replace")
-                    console.print(f"worker {number} ended with status {worker.exit_code}:\n{log[-3000:]}", markup=False)
-                    raise typer.Exit(1)
+            check()
             time.sleep(0.2)
+
+
+def _replay(console: Console, settings: Settings, clock: Path, records: int, check: Callable[[], None]) -> None:
+    """Play the episode on the running lot."""
+    from streams.cli._demo_episode import moments
+    from streams.cli._demo_replay import play
+    from streams.reference.trade import load_trade
+    from streams.transport.heartbeat import read_workers
+
+    workers = [worker["web"] for worker in asyncio.run(read_workers(settings))]
+    try:
+        play(console, settings, moments(load_trade()), clock, workers, records, check)
+    except TimeoutError as error:
+        console.print(str(error), markup=False)
+        raise typer.Exit(1) from error
 
 
 async def _read(settings: Settings) -> tuple[LotSums, list[bytes]]:

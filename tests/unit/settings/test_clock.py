@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.clock import AsOf, FileClock, PacedClock, SystemClock, clock_for
+from streams.clock import AsOf, ClockError, FileClock, PacedClock, SystemClock, clock_for
 from streams.settings import Settings, SettingsError, load_settings
 
 START = datetime(2025, 10, 8, tzinfo=UTC)
@@ -140,9 +140,9 @@ def test_a_clock_file_that_is_gone_or_spoilt_leaves_the_clock_as_it_is(
 
 
 def test_a_clock_file_that_cannot_be_read_at_the_start_is_refused_by_name(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="nowhere: No such file"):
+    with pytest.raises(ClockError, match="nowhere: No such file"):
         clock_for(f"file:{tmp_path}/nowhere")
-    with pytest.raises(ValueError, match="clock: 'soon' is not a time"):
+    with pytest.raises(ClockError, match="clock: 'soon' is not a time"):
         clock_for(f"file:{written(tmp_path / 'clock', 'soon', REAL)}")
 
 

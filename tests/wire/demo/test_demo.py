@@ -12,6 +12,8 @@ import time
 import psutil
 import pytest
 
+from streams.cli._demo_episode import HEADLINES
+
 
 def _children(of: psutil.Process) -> list[psutil.Process]:
     return of.children(recursive=True)
@@ -28,18 +30,33 @@ def command() -> list[str]:
 
 
 def test_the_demo_ends_by_itself_with_every_record_accounted_for(command: list[str]) -> None:
-    ran = subprocess.run(command, capture_output=True, text=True, timeout=170, env={**os.environ, "COLUMNS": "200"})
+    ran = subprocess.run(command, capture_output=True, text=True, timeout=280, env={**os.environ, "COLUMNS": "200"})
     assert ran.returncode == 0, ran.stdout + ran.stderr
+    for day in HEADLINES:
+        assert re.search(rf"^{day}  {re.escape(HEADLINES[day])}$", ran.stdout, re.MULTILINE)
+    assert ran.stdout.count("450 records rated in") >= len(HEADLINES), "each moment ends with the whole lot rated"
     assert "450 records in, 450 out" in ran.stdout
     assert re.search(r"│ all +│ +│ +300 │", ran.stdout), "the vehicles' table sums to the lot"
     assert re.search(r"│ all +│ +150 │", ran.stdout), "the parts' table sums to the lot"
+    assert "importer's duty (book 1.0.-1.2025-12-04)" in ran.stdout, "what is left is of the episode's end"
     assert ran.stdout.count("Importer's duty, replacement") >= 3, "three examples are explained"
+    assert "62.5" in ran.stdout or "137.5" in ran.stdout, "a Chinese vehicle's duty, of which 10% is fentanyl"
+
+
+def test_without_the_replay_it_shows_the_lot_of_a_day(command: list[str]) -> None:
+    ran = subprocess.run(
+        [*command, "--no-replay"], capture_output=True, text=True, timeout=170, env={**os.environ, "COLUMNS": "200"}
+    )
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    assert "450 records in, 450 out" in ran.stdout
+    assert "2025-1" not in ran.stdout.partition("What is not known")[0], "nothing of the episode"
+    assert re.search(r"importer's duty \(book [0-9.-]+2026-09-29\)", ran.stdout)
     assert "127.5" in ran.stdout or "52.5" in ran.stdout, "a Chinese vehicle's duty is opened"
 
 
 def test_a_killed_demo_leaves_neither_broker_nor_workers_behind(command: list[str]) -> None:
     process = subprocess.Popen(
-        [*command, "--keep"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+        [*command, "--keep", "--no-replay"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
         env={**os.environ, "PYTHONUNBUFFERED": "1"},
     )  # fmt: skip
     try:

@@ -1,0 +1,235 @@
+"""Playing an episode on a running lot: the clock is moved to each day, and what the workers make of it is shown."""
+
+from __future__ import annotations
+
+import time
+import urllib.request
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import orjson
+from kafka import KafkaConsumer, TopicPartition
+
+from streams.cli._demo_episode import BEGINS, Moment
+from streams.cli._demo_report import cents
+from streams.connection import kafka_python_options
+from streams.settings import Settings
+from streams.topics import FLAGS, PARTS, VEHICLES
+
+if TYPE_CHECKING:
+    from rich.console import Console, Group
+
+CLOCK = "{day}T17:00Z@0s/s"
+"""Noon in the US East, standing still: the episode goes on when the lot has been rated."""
+PATIENCE_SECONDS = 60.0
+QUIET_SECONDS = 0.4
+"""Flags are read to the end when none has come for so long after everything was rated."""
+POLL_MS = 100
+SHOWN_MEASURES = 4
+_CHANGES: Final = ("raised", "changed", "cleared")
+
+
+@dataclass(slots=True)
+class Episode:
+    """What came of one moment; seconds count from when the clock was moved."""
+
+    moment: Moment
+    rerated: Counter[str] = field(default_factory=Counter)
+    """Records published again, by input topic."""
+    events: Counter[tuple[str, str]] = field(default_factory=Counter)
+    """Flag events, by type and what happened."""
+    open: dict[str, tuple[int, int]] = field(default_factory=dict)
+    """Afterwards open flags and cents at stake, by type."""
+    last_flag: float | None = None
+    rated: float | None = None
+
+
+class OpenFlags:
+    """`risk.flags` read from its beginning: what is open now."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._consumer = KafkaConsumer(
+            group_id=None,
+            enable_auto_commit=False,
+            isolation_level="read_committed",
+            fetch_max_wait_ms=POLL_MS,
+            max_poll_records=5000,
+            **kafka_python_options(settings),
+        )
+        topic = FLAGS.full_name(settings.topic_prefix)
+        self._partitions = [TopicPartition(topic, number) for number in self._consumer.partitions_for_topic(topic)]
+        self._consumer.assign(self._partitions)
+        self._consumer.seek_to_beginning()
+        self._open: dict[bytes, tuple[str, int]] = {}
+
+    def close(self) -> None:
+        """Disconnect."""
+        self._consumer.close()
+
+    def read(self) -> Counter[tuple[str, str]]:
+        """The events that came meanwhile, by type and what happened."""
+        events: Counter[tuple[str, str]] = Counter()
+        for batch in self._consumer.poll(timeout_ms=POLL_MS).values():
+            for record in batch:
+                event = orjson.loads(record.value)
+                events[event["type"], event["change"]] += 1
+                if event["change"] == "cleared":
+                    self._open.pop(record.key, None)
+                else:
+                    self._open[record.key] = (event["type"], cents(event.get("dollars_at_stake") or "0"))
+        return events
+
+    def read_to_end(self) -> Counter[tuple[str, str]]:
+        """All events up to where the topic ends now."""
+        ends = self._consumer.end_offsets(self._partitions)
+        events: Counter[tuple[str, str]] = Counter()
+        while any(self._consumer.position(partition) < end for partition, end in ends.items()):
+            events += self.read()
+        return events
+
+    def by_type(self) -> dict[str, tuple[int, int]]:
+        """Open flags and cents at stake, by type."""
+        found: dict[str, tuple[int, int]] = {}
+        for type, amount in self._open.values():
+            count, total = found.get(type, (0, 0))
+            found[type] = (count + 1, total + amount)
+        return found
+
+
+def set_clock(path: Path, day: date) -> None:
+    """Move the clock of all workers to noon of a day, at once."""
+    fresh = path.with_suffix(".new")
+    fresh.write_text(CLOCK.format(day=day) + "\n", "utf-8")
+    fresh.replace(path)
+
+
+def play(
+    console: Console,
+    settings: Settings,
+    moments: Sequence[Moment],
+    clock: Path,
+    workers: Sequence[str],
+    records: int,
+    check: Callable[[], None],
+) -> list[Episode]:
+    """Play moments one after the other on a lot of `records` that has been rated, and show them as they go.
+
+    `workers`: host and port of each one's metrics. `check` is called again and again, and raises where one has ended.
+
+    Raises:
+        TimeoutError: what came of a moment was not over in a minute.
+    """
+    from rich.live import Live
+
+    played = [Episode(Moment(BEGINS, "The lot, as it was loaded", {}))]
+    with closing(OpenFlags(settings)) as flags:
+        played[0].events = flags.read_to_end()
+        played[0].open = flags.by_type()
+        console.print(block(played[0], records))
+        for moment in moments:
+            episode = Episode(moment)
+            played.append(episode)
+            with Live(console=console, auto_refresh=False, transient=True) as live:
+                for _ in _follow(episode, flags, clock, lambda: _rerated(workers, settings), records):
+                    check()
+                    if console.is_terminal:
+                        live.update(block(episode, records), refresh=True)
+            console.print(block(episode, records))
+    return played
+
+
+def _follow(
+    episode: Episode, flags: OpenFlags, clock: Path, rerated: Callable[[], Rerated], records: int
+) -> Iterator[None]:
+    before = rerated()
+    set_clock(clock, episode.moment.day)
+    began = quiet = time.monotonic()
+    # Workers that rate may take their time to say how far they are; flags are read meanwhile.
+    with ThreadPoolExecutor(1) as asking:
+        answer = asking.submit(rerated)
+        while episode.rated is None or time.monotonic() - quiet < QUIET_SECONDS:
+            events = flags.read()
+            now = time.monotonic()
+            if events:
+                episode.events += events
+                episode.open = flags.by_type()
+                episode.last_flag = now - began
+                quiet = now
+            if episode.rated is None and answer.done():
+                done = answer.result()
+                for topic in (VEHICLES.name, PARTS.name):
+                    episode.rerated[topic] = done[topic, "changed"] - before[topic, "changed"]
+                if sum(done.values()) - sum(before.values()) >= records:
+                    episode.rated = now - began
+                    quiet = now
+                else:
+                    answer = asking.submit(rerated)
+            if now - began > PATIENCE_SECONDS:
+                raise TimeoutError(f"{episode.moment.day}: the lot was not rated again in {PATIENCE_SECONDS:.0f} s")
+            yield
+
+
+Rerated = Counter[tuple[str, str]]
+"""Records brought up to a new book since the workers started, by input topic and result."""
+
+
+def _rerated(workers: Iterable[str], settings: Settings) -> Rerated:
+    """What all workers' metrics say."""
+    from prometheus_client.parser import text_string_to_metric_families
+
+    from streams.metrics import RERATED
+
+    found: Rerated = Counter()
+    for address in workers:
+        with urllib.request.urlopen(f"http://{address}/metrics", timeout=10) as answer:
+            for family in text_string_to_metric_families(answer.read().decode()):
+                for sample in family.samples:
+                    if sample.name == RERATED.name:
+                        topic = sample.labels["topic"].removeprefix(settings.topic_prefix)
+                        found[topic, sample.labels["result"]] += int(sample.value)
+    return found
+
+
+def block(episode: Episode, records: int) -> Group:
+    """One moment as it is shown: what happened, to which measures, what was published again, and the flags."""
+    from rich.console import Group
+    from rich.padding import Padding
+    from rich.table import Table
+    from rich.text import Text
+
+    moment = episode.moment
+    lines: list[Text | Padding] = [Text.assemble((moment.day.isoformat(), "bold"), "  ", (moment.headline, "bold"))]
+    if moment.measures:
+        lines.append(Padding(Text(_ids(moment.measures), "dim"), (0, 0, 0, 12)))
+        lines.append(Padding(Text(_published(episode, records)), (0, 0, 0, 12)))
+    grid = Table.grid(padding=(0, 2))
+    for justify in ("left", "right", "right", "right", "right", "right"):
+        grid.add_column(justify="right" if justify == "right" else "left", no_wrap=True)
+    for type in sorted({type for type, _ in episode.events}):
+        moved = (f"{episode.events[type, what]:,} {what}" if episode.events[type, what] else "" for what in _CHANGES)
+        count, amount = episode.open.get(type, (0, 0))
+        grid.add_row(type, *moved, f"{count:,} open", f"{amount / 100:,.0f} USD at stake" if amount else "")
+    lines.append(Padding(grid, (0, 0, 0, 12)))
+    return Group(*lines)
+
+
+def _published(episode: Episode, records: int) -> str:
+    again = " and ".join(f"{count:,} {topic.removeprefix('dms.')}" for topic, count in episode.rerated.items() if count)
+    rated = "being rated" if episode.rated is None else f"{records:,} records rated in {episode.rated:.1f} s"
+    flag = "no flag moved" if episode.last_flag is None else f"last flag after {episode.last_flag:.1f} s"
+    return f"{rated}, {again or 'none'} published again; {flag}"
+
+
+def _ids(measures: Mapping[str, Sequence[str]]) -> str:
+    """The measures behind a headline."""
+    said = []
+    for what, ids in measures.items():
+        more = f" and {len(ids) - SHOWN_MEASURES} more" if len(ids) > SHOWN_MEASURES else ""
+        said.append(f"{what}: {', '.join(ids[:SHOWN_MEASURES])}{more}")
+    return "; ".join(said)
