@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import platform
 import subprocess
+import sys
 import time
-from collections.abc import Callable
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -15,14 +16,11 @@ from pathlib import Path
 from rich.console import Console
 
 from streams.broker.embedded import EmbeddedKafka
-from tests.bench import growth, peers, stages, trace
 from tests.bench.cluster import RIVALS_PYTHON, ROOT
 from tests.bench.figures import FIGURES, Figures
-from tests.bench.latency import run as run_latency
 from tests.bench.page import PAGE, write_page
+from tests.bench.parts import PARTS, Bench, Part
 from tests.bench.rivals import SETTINGS
-
-PARTS = ("throughput", "real", "stages", "latency", "trace", "growth")
 
 
 def machine() -> dict[str, object]:
@@ -57,43 +55,52 @@ def machine() -> dict[str, object]:
     }
 
 
-def main() -> None:
-    """Run what is asked for, and write `build/bench.json` after every figure."""
+def run_part(part: Part, figures: Figures, rounds: int, console: Console) -> bool:
+    """Run one part on a broker of its own and note how it went; False where it failed. What it had stays."""
+    console.rule(part.name)
+    began, load = time.monotonic(), os.getloadavg()[0]
+    failure = None
+    try:
+        with contextlib.ExitStack() as stack:
+            servers = stack.enter_context(EmbeddedKafka()).bootstrap_servers if part.broker else ""
+            part.function()(Bench(figures, servers, rounds, console))
+    except Exception as error:
+        console.print_exception()
+        failure = f"{type(error).__name__}: {error}".splitlines()[0]
+    seconds = time.monotonic() - began
+    console.print(f"{part.name}: {'failed after ' if failure else ''}{seconds:.0f} s")
+    figures.measured(
+        part.name,
+        when=datetime.now(UTC).date().isoformat(),
+        load=[round(load, 1), round(os.getloadavg()[0], 1)],
+        seconds=round(seconds),
+        failure=failure,
+    )
+    return failure is None
+
+
+def main() -> int:
+    """Run what is asked for; a part that fails is told of, and the others go on. 1 where one did."""
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
-    parser.add_argument("--only", choices=PARTS, help="run this part and keep the other figures")
+    parser.add_argument(
+        "--only",
+        choices=[part.name for part in PARTS],
+        help="run this part and keep the other figures: " + "; ".join(f"{one.name}, {one.shows}" for one in PARTS),
+    )
     parser.add_argument("--rounds", type=int, default=5, help="rounds of the throughput parts (default 5)")
     parser.add_argument("--page", action="store_true", help=f"write {PAGE.relative_to(ROOT)} from the last run")
     asked = parser.parse_args()
     figures = Figures()
     if asked.page:
         write_page(figures)
-        return
+        return 0
     console = Console()
-    parts = (asked.only,) if asked.only else PARTS
     began = time.monotonic()
-    loads = [os.getloadavg()[0]]
     figures.about.update(machine())
     for name, settings in SETTINGS.items():
         console.print(f"[bold]{name}[/]: {settings}", soft_wrap=True)
-    with EmbeddedKafka() as kafka:
-        servers = kafka.bootstrap_servers
-        jobs: dict[str, Callable[[], None]] = {
-            "throughput": lambda: peers.run(figures, servers, asked.rounds, console),
-            "real": lambda: peers.run_real(figures, servers, max(1, asked.rounds - 2), console),
-            "stages": lambda: stages.run(figures, asked.rounds),
-            "latency": lambda: run_latency(figures, servers, console),
-            "trace": lambda: trace.run(figures, servers),
-            "growth": lambda: growth.run(figures, servers),
-        }
-        for part in parts:
-            console.rule(part)
-            jobs[part]()
-            loads.append(os.getloadavg()[0])
-            when = {"when": datetime.now(UTC).date().isoformat(), "load": [round(load, 1) for load in loads[-2:]]}
-            measured = figures.about.setdefault("measured", {})
-            assert isinstance(measured, dict)
-            measured[part] = when
-            figures.write()
+    parts = [part for part in PARTS if (part.name == asked.only if asked.only else part.always)]
+    failed = [part.name for part in parts if not run_part(part, figures, asked.rounds, console)]
     draw = subprocess.run(
         [RIVALS_PYTHON, "-m", "tests.bench.charts"], cwd=ROOT, capture_output=True, text=True, check=False
     )
@@ -104,7 +111,10 @@ def main() -> None:
             f"{figure.name:45} {figure.value:12,.1f} {figure.unit:10} {low:,.1f} to {high:,.1f}", soft_wrap=True
         )
     console.print(f"{FIGURES.relative_to(ROOT)} written, {time.monotonic() - began:.0f} s")
+    if failed:
+        console.print(f"[red]failed: {', '.join(failed)}[/]; figures of an earlier run, if any, are still there for it")
+    return 1 if failed or draw.returncode else 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

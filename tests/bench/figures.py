@@ -53,6 +53,13 @@ class Figures:
         self.write()
         return figure
 
+    def measured(self, part: str, **how: object) -> None:
+        """Note when and how a part was measured, and write both files."""
+        known = self.about.setdefault("measured", {})
+        assert isinstance(known, dict)
+        known[part] = how
+        self.write()
+
     def drop(self, name: str) -> None:
         """Forget a figure that could not be measured this time."""
         self._figures.pop(name, None)

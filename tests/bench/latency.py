@@ -9,11 +9,9 @@ import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from rich.console import Console
-
 from tests.bench.cluster import RIVALS_PYTHON, ROOT, Cluster
-from tests.bench.figures import Figures
 from tests.bench.growth import topics
+from tests.bench.parts import Bench
 
 WARM_SECONDS = 3.0
 """Left out of the figures: connections, metadata, memo tables."""
@@ -45,7 +43,7 @@ def measure(
     payload: str = "light",
     module: str = "tests.bench.lotrisk_worker",
 ) -> Latency:
-    """Latency of lotrisk with the light function under `rate` records a second for `seconds` after a warm-up.
+    """Latency of lotrisk, light function and state, under `rate` records a second for `seconds` after a warm-up.
 
     Raises:
         NotKeptUp: not every record came out in time.
@@ -53,7 +51,7 @@ def measure(
     """
     total = int(rate * (WARM_SECONDS + seconds))
     with (
-        cluster.contender(module, "light", from_end=True, settings=settings) as worker,
+        cluster.contender(module, "light", "state", from_end=True, settings=settings) as worker,
         _process(cluster, "read", str(total)) as reader,
     ):
         cluster.await_ready(worker)
@@ -106,31 +104,37 @@ ROUNDS = {2_000: 3}
 """Rounds at a rate over 4 partitions, where more than one."""
 
 
-def run(figures: Figures, bootstrap_servers: str, console: Console) -> None:
-    """Add `latency.pNN_ms.RATE[.16_partitions][.exactly_once]`, the light function in lotrisk's transport."""
+def run(bench: Bench) -> None:
+    """Add `latency.pNN_ms.RATE[.16_partitions][.exactly_once]`: the light function in lotrisk, with its state.
+
+    A rate that is not kept up with has no figure; `about` lists it.
+    """
+    lost: dict[str, str] = {}
     for partitions in PARTITIONS:
         place = "" if partitions == 4 else f".{partitions}_partitions"
         for rate in RATES:
+            names = {label: f"{rate}{place}{label}" for label in GUARANTEES}
             rounds: dict[str, list[Latency]] = {label: [] for label in GUARANTEES}
             for number in range(ROUNDS.get(rate, 1) if partitions == 4 else 1):
                 for label, guarantee in GUARANTEES.items():
-                    with topics(bootstrap_servers, f"l{partitions}.{rate}.{number}{label}.", partitions) as cluster:
+                    with topics(bench.servers, f"l{partitions}.{rate}.{number}{label}.", partitions) as cluster:
+                        settings = {"LOTRISK_PROCESSING_GUARANTEE": guarantee}
                         try:
-                            found = measure(
-                                cluster, {"LOTRISK_PROCESSING_GUARANTEE": guarantee}, rate=rate, seconds=SECONDS
-                            )
-                        except NotKeptUp as error:
-                            console.print(f"{rate:,}/s, {partitions} partitions, {guarantee}: {error}")
+                            found = measure(cluster, settings, rate=rate, seconds=SECONDS)
+                        except (NotKeptUp, RuntimeError) as error:
+                            bench.console.print(f"{rate:,}/s, {partitions} partitions, {guarantee}: {error}")
+                            lost[names[label]] = str(error)
                             continue
                     rounds[label].append(found)
-                    console.print(
+                    bench.console.print(
                         f"{rate:,}/s, {partitions} partitions, {guarantee}: p50 {found.p50:.0f}, p99 {found.p99:.0f}, "
                         f"p99.9 {found.p999:.0f} ms"
                     )
             for label, results in rounds.items():
                 for percentile in ("p50", "p99", "p999"):
-                    name = f"latency.{percentile}_ms.{rate}{place}{label}"
+                    name = f"latency.{percentile}_ms.{names[label]}"
                     if results:
-                        figures.add(name, "ms", [getattr(result, percentile) for result in results])
+                        bench.figures.add(name, "ms", [getattr(result, percentile) for result in results])
                     else:
-                        figures.drop(name)
+                        bench.figures.drop(name)
+    bench.figures.about["not_kept_up"] = lost

@@ -1,4 +1,7 @@
-"""lotrisk as a contender: `real` is what `lotrisk worker` runs, `light` the same with the light function for agent."""
+"""lotrisk as a contender: `real` is what `lotrisk worker` runs, `light` its transport with the light function.
+
+`light` keeps no state, as none of the rivals does; `light state` does, as `lotrisk worker` always does.
+"""
 
 from __future__ import annotations
 
@@ -44,4 +47,7 @@ class LightAgent:
 
 
 if __name__ == "__main__":
-    sys.exit(run(Settings(), None if sys.argv[1:] == ["real"] else [LightAgent()]))
+    what, *more = sys.argv[1:]
+    if what == "real":
+        sys.exit(run(Settings()))
+    sys.exit(run(Settings(), [LightAgent()], remember=more == ["state"]))

@@ -28,6 +28,7 @@ from streams.enrich.vin import decode_vin
 from streams.policy.book import build_book
 from streams.reference import load
 from tests.bench.figures import Figures
+from tests.bench.parts import Bench
 from tests.bench.payload import lot_parts, lot_vehicles
 
 AS_OF = date(2026, 10, 1)
@@ -68,11 +69,11 @@ def _part_profiles(records: list[Part], families: list[FamilyFound], context: Co
     return [profile(*pair, context) for pair in zip(records, families, strict=True)]
 
 
-def run(figures: Figures, rounds: int) -> None:
+def run(bench: Bench) -> None:
     """Add `enrich.us.*` (microseconds of processor time a record) and `enrich.bytes.*` (median value)."""
     context = lot_context()
-    _vehicles(figures, context, lot_vehicles(), rounds)
-    _parts(figures, context, lot_parts(), rounds)
+    _vehicles(bench.figures, context, lot_vehicles(), bench.rounds)
+    _parts(bench.figures, context, lot_parts(), bench.rounds)
 
 
 def _vehicles(figures: Figures, context: Context, rows: list[Row], rounds: int) -> None:

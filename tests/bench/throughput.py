@@ -13,10 +13,15 @@ import psutil
 
 from tests.bench.cluster import RIVALS_PYTHON, Cluster
 
+AT_LEAST_ONCE = {"LOTRISK_PROCESSING_GUARANTEE": "at_least_once"}
+EXACTLY_ONCE = {"LOTRISK_PROCESSING_GUARANTEE": "exactly_once"}
 LOTRISK = {
-    "lotrisk": {"LOTRISK_PROCESSING_GUARANTEE": "at_least_once"},
-    "lotrisk_exactly_once": {"LOTRISK_PROCESSING_GUARANTEE": "exactly_once"},
+    "lotrisk": AT_LEAST_ONCE,
+    "lotrisk_exactly_once": EXACTLY_ONCE,
+    "lotrisk_with_state": AT_LEAST_ONCE,
+    "lotrisk_exactly_once_with_state": EXACTLY_ONCE,
 }
+"""The first two move records and remember nothing, as the rivals do; a `lotrisk worker` always has its state."""
 OURS = (*LOTRISK, "raw_batch_loop", "raw_transactions", "stock_faust")
 """Contenders in lotrisk's own environment."""
 RIVALS = ("confluent", "quix")
@@ -47,7 +52,9 @@ def work_off(
     cluster.empty_outputs()
     settings = LOTRISK.get(name)
     module = "tests.bench.lotrisk_worker" if settings is not None else "tests.bench.rivals"
-    arguments = (job,) if settings is not None else (name, job)
+    arguments: tuple[str, ...] = (name, job)
+    if settings is not None:
+        arguments = (job, "state") if name.endswith("_with_state") else (job,)
     python = RIVALS_PYTHON if name in RIVALS else Path(sys.executable)
     low, high = wanted * 0.1, wanted * 0.9
     with contextlib.ExitStack() as stack:

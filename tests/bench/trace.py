@@ -6,19 +6,20 @@ import json
 import tempfile
 from pathlib import Path
 
-from tests.bench.figures import Figures
 from tests.bench.growth import topics
 from tests.bench.latency import GUARANTEES, measure, quantile
+from tests.bench.parts import Bench
 
 RATE, SECONDS = 2_000, 6.0
 
 
-def run(figures: Figures, bootstrap_servers: str) -> None:
+def run(bench: Bench) -> None:
     """Add `trace.mean_ms.STEP[.exactly_once]`, `trace.p99_ms.*` and refusals a hundred transactions.
 
     The means of a publication's requests are a batch, repeats included, so that they add up to `publish` but for what
     the sender's own task takes between them.
     """
+    figures, bootstrap_servers = bench.figures, bench.servers
     for label, guarantee in GUARANTEES.items():
         with topics(bootstrap_servers, f"trace{label}.", 4) as cluster, tempfile.TemporaryDirectory() as directory:
             found = Path(directory) / "trace.json"

@@ -22,14 +22,14 @@ from faust.types import TP
 
 from streams.cli.worker import run
 from streams.settings import Settings
-from streams.transport import driver, lane, outbox
+from streams.transport import driver, outbox, rater
 from streams.transport.batch import RecordBatch
 from tests.bench.lotrisk_worker import LightAgent
 
 SECONDS: defaultdict[str, list[float]] = defaultdict(list)
 STEPS = (
     (Fetcher, "_proc_fetch_request", "fetch"),
-    (lane.Lane, "_enrich", "enrich"),
+    (rater.Rater, "rate", "enrich"),
     (outbox.Outbox, "publish", "publish"),
     (sender.AddPartitionsToTxnHandler, "do", "add_partitions"),
     (sender.SendProduceReqHandler, "do", "produce"),
