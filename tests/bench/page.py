@@ -26,8 +26,8 @@ median of its rounds; the spread beside it is least to greatest.
 """
 
 RATIOS = """A ratio is of the medians. *By CPU* is the other's processor time a record over lotrisk's. No rival keeps
-state, so what is promised is compared without it; the last column is the same with the state that every `lotrisk worker`
-has: a look-up, a digest and two writes to RocksDB a record."""
+state, so what is promised is compared without it; the last column is the same with the state that every
+`lotrisk worker` has: a look-up, a digest and two writes to RocksDB a record."""
 
 HOW = """## How it is measured
 
