@@ -146,6 +146,10 @@ docs: install ## Write the generated pages of docs/, the alert rules and the das
 pictures: install $(BENCH)/.installed ## Draw the dashboards from what the last `make test-live` saw, into docs/images
 	PYTHONPATH=. $(BENCH)/bin/python -m deploy.grafana.pictures
 
+.PHONY: revision
+revision: install ## Raise the revision of the reference data where data or ratings changed, and record it
+	$(PY) -m tests.unit.reference.revision
+
 LOCK := $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --custom-compile-command "make lock"
 

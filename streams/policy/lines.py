@@ -103,11 +103,11 @@ class LineIndex:
         return None if row is None else self._rows[row].name
 
     def _match(self, typed: str) -> LineMatch:
-        digits = typed
-        while len(digits) in (6, 8) and digits + "00" in self._known:
-            digits += "00"  # a subdivision 00 is the only one: it is the whole of what was typed
+        digits = self._whole(typed)
         below = [stem for stem in self._stems if len(stem) > len(digits) and stem.startswith(digits)]
         rated = [number for number in (digits, *below) if self._row(number) is not None]
+        parted = [number for number in rated if self._parted(number) and any(_is_in(one, number) for one in rated)]
+        rated = [number for number in rated if number not in parted]
         if not rated:
             span = self._chapter(digits)
             if span is None:
@@ -127,9 +127,21 @@ class LineIndex:
         whole = len(digits) >= 8 or row_digits is not None or (len(rated) == 1 and rated[0][-2:] in ("00", "01"))
         if default is not None:
             leaves.sort(key=lambda leaf: leaf.digits != default)
-        if default is None and whole:
+        if default is None and whole and not parted:
             default = leaves[0].digits
         return LineMatch(typed, tuple(leaves), default, True, not whole)
+
+    def _whole(self, digits: str) -> str:
+        """What a number means: subdivisions 00 that are the only ones added, zeros that pad a subheading taken off."""
+        while len(digits) in (6, 8) and digits + "00" in self._known:
+            digits += "00"
+        while len(digits) > 6 and digits.endswith("00") and digits not in self._known and self._row(digits) is None:
+            digits = digits[:-2]
+        return digits
+
+    def _parted(self, number: str) -> bool:
+        row = self._rows.get(number)
+        return row is not None and row.suffixes == "all"
 
     def _row(self, digits: str) -> str | None:
         for length in (10, 8, 6):
@@ -164,6 +176,10 @@ class _Scope:
         self.stems = frozenset(first for first, _ in spans)
         self.whole = frozenset(first for first, last in spans if first == last)
         self.ranges = tuple((first, last) for first, last in spans if first != last)
+
+
+def _is_in(one: str, other: str) -> bool:
+    return len(one) > len(other) and one.startswith(other)
 
 
 def _scope(entries: Sequence[str], lists: Mapping[str, _Scope]) -> list[_Scope]:

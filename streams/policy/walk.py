@@ -98,13 +98,14 @@ def walk(plan: Plan, interval: int, facts: Facts) -> Answer:
 
 
 class _Walk:
-    __slots__ = ("_default_leaf", "_duties", "_facts", "_leaves", "_origin", "_records", "_shared")
+    __slots__ = ("_default_leaf", "_duties", "_facts", "_leaves", "_needs_digits", "_origin", "_records", "_shared")
 
     def __init__(self, plan: Plan, duties: tuple[Active, ...], facts: Facts) -> None:
         self._duties = duties
         self._facts = facts
         self._origin = plan.origin
         self._leaves = plan.leaves
+        self._needs_digits = plan.match.needs_digits
         self._default_leaf = plan.leaves[0] if plan.match.default is not None else None
         self._records = plan.view.facts
         shared = plan.leaves[0].mask
@@ -227,8 +228,7 @@ class _Walk:
 
     def _fork_leaf(self, state: _State, known: dict[str, FactValue]) -> Answer:
         branches = [(leaf is self._default_leaf, self._go(state, dict(known), leaf)) for leaf in self._leaves]
-        name = "stat_suffix" if self._default_leaf is not None else "hts_digits"
-        return _join(name, branches)
+        return _join("hts_digits" if self._needs_digits else "stat_suffix", branches)
 
     def _fork(self, state: _State, known: dict[str, FactValue], leaf: Leaf | None, name: str, duty: Active) -> Answer:
         values: list[tuple[bool, FactValue]]

@@ -230,6 +230,7 @@ class HtsLine(_Record):
     mfn: Percent
     s301: Literal["L1", "L2", "L3", "L4A", "none", "unknown"]
     default_suffix: str | None = Field(None, description="10-digit line that stands in where the suffix is not given.")
+    suffixes: Literal["all"] | None = Field(None, description="all: each of its suffixes is on some list of the book.")
     confidence: Confidence
     source: Source
 

@@ -36,7 +36,7 @@ def script(path: Path, text: str) -> Path:
 def test_make_alone_shows_every_target_with_what_it_does() -> None:
     shown = re.findall(r"^  make (\S+) +(\S.*)$", make(ROOT).stdout, re.MULTILINE)
     wanted = {"install", "test", "check", "demo", "bench", "soak", "test-deploy", "lock", "docs", "format", "clean"}
-    wanted |= {"pictures", "test-live"}
+    wanted |= {"pictures", "revision", "test-live"}
     assert {target for target, _ in shown} == wanted | {"help"}
 
 

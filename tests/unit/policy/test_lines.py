@@ -62,9 +62,9 @@ LINES = """
 8421.31 2.5 88.03 N
 8421.32.00 0 88.01 Y
 8421.39.01 0 88.01 N
-8482.10.50 9 88.01 N
+8482.10.5004 9 88.01 N
 8482.10.5044 9 88.01 Y
-8482.20 5.8 88.01 N
+8482.20.0064 5.8 88.01 N
 8482.20.0020 5.8 88.01 Y
 8501.10.40 4.4 88.01 N
 8501.20.40 4 88.02 N
@@ -256,22 +256,49 @@ def test_what_is_no_line_is_refused(text: str) -> None:
         line_digits(text)
 
 
-@pytest.mark.parametrize(("line", "origin"), [("8708.40.30", "DE"), ("8708.93.15", "TH"), ("8703", "JP")])
+@pytest.mark.parametrize(("line", "origin"), [("8708.40.30", "DE"), ("8708.93.15", "TH")])
 def test_what_is_not_known_but_moves_nothing_leaves_an_answer(line: str, origin: str, book: Book) -> None:
-    # Metals combined to 15% whatever column 1 is; every car of Japan totals 15%.
+    # Metals combined to 15% whatever column 1 is.
     found = rates(book, line, origin, DAY).central
     assert found is not None
     assert found.total_rate_percent == 15
 
 
-@pytest.mark.parametrize(
-    ("day", "high"), [(date(2025, 3, 11), "2.5"), (date(2025, 3, 12), "27.5"), (date(2025, 6, 4), "52.5")]
-)
-def test_a_list_that_the_book_does_not_hold_opens_the_range_and_leaves_the_answer(
-    day: date, high: str, book: Book
-) -> None:
-    found = rates(book, "8409.91.50", "JP", day)
+def test_each_suffix_of_ball_bearings_is_on_a_list_so_eight_digits_have_no_default(book: Book) -> None:
+    from streams.policy.facts import Claim, Facts
+
+    facts = Facts(claims=frozenset({Claim.AUTO_PART, Claim.METAL_AT_LEAST_15}))
+    assert rates(book, "8482.10.50", "JP", DAY, facts).central is None
+    found = rates(book, "8482.10.50", "CN", DAY, facts)  # 9 + 25 + 25, as an auto part or as metal
     assert found.central is not None
-    assert found.high is not None
-    assert found.high.total_rate_percent == Decimal(high)
-    assert ("metals_list_early_2025" in found.missing_facts) == (day > date(2025, 3, 11))
+    assert found.central.total_rate_percent == 59
+    assert "stat_suffix" in found.missing_facts
+
+
+@pytest.mark.parametrize("text", ["8703.23.00", "8703.23.0000", "8703230000", "8703.23", "8703.23.01", "8703.23.0140"])
+def test_zeros_that_pad_a_subheading_do_not_take_it_off_its_list(text: str, book: Book) -> None:
+    found = rates(book, text, "JP", DAY)
+    assert found.in_book
+    assert found.central is not None
+    assert found.central.total_rate_percent == 15
+
+
+def test_the_lists_of_notes_33j_and_38i_are_in_full() -> None:
+    lists = load_trade().lists
+    uk, trucks = set(lists["note-33j"]), {*lists["note-38i-auto"], *lists["note-38i-only"]}
+    assert {"8708.30.50", "4011.20.1005", "8707.90.5060", "9401.20.00"} <= uk
+    assert not {"8536.41.0005", "4012.19.40"} & uk
+    assert not [stem for stem in uk if stem.startswith(("8471", "8537"))]  # fact sheet 8.6
+    assert {"9401.20.00", "8708.99.68", "8708.92.65", "4013.10.00"} <= trucks
+    assert not [stem for stem in trucks if stem.startswith(("8507.60", "8708.99.81", "8537", "8471"))]
+
+
+def test_a_part_of_the_truck_list_alone_pays_by_the_truck_part_claim_only(book: Book) -> None:
+    from streams.policy.facts import Claim, Facts
+
+    claimed = rates(book, "8708.99.23", "JP", DAY, Facts(claims=frozenset({Claim.TRUCK_PART}))).low
+    plain = rates(book, "8708.99.23", "JP", DAY).high
+    assert claimed is not None
+    assert plain is not None
+    assert ("232-MHDP", Decimal(25)) in {(part.measure, part.rate_percent) for part in claimed.components}
+    assert "section_232_trucks" not in {part.authority for part in plain.components}
