@@ -39,6 +39,10 @@ class EventType(StrEnum):
     VEHICLE_REMOVED = "lotrisk.vehicle.removed"
     PART_ENRICHED = "lotrisk.part.enriched"
     PART_REMOVED = "lotrisk.part.removed"
+    GROUP_PARTIAL = "lotrisk.group.partial"
+    GROUP_PARTIAL_REMOVED = "lotrisk.group.partial_removed"
+    GROUP_ENRICHED = "lotrisk.group.enriched"
+    GROUP_REMOVED = "lotrisk.group.removed"
     FLAG_RAISED = "lotrisk.flag.raised"
     FLAG_CHANGED = "lotrisk.flag.changed"
     FLAG_CLEARED = "lotrisk.flag.cleared"
@@ -47,6 +51,8 @@ class EventType(StrEnum):
 _CONTRACT_OF = {
     EventType.VEHICLE_ENRICHED: "enriched-vehicle",
     EventType.PART_ENRICHED: "enriched-part",
+    EventType.GROUP_PARTIAL: "group-partial",
+    EventType.GROUP_ENRICHED: "enriched-group",
     EventType.FLAG_RAISED: "flag-event",
     EventType.FLAG_CHANGED: "flag-event",
     EventType.FLAG_CLEARED: "flag-event",

@@ -18,6 +18,7 @@ from schemas.dead_letter import DeadLetterHeaders
 from schemas.enriched import EnrichedPart, EnrichedVehicle
 from schemas.flag import Flag
 from schemas.flag_event import FlagEvent
+from schemas.group import EnrichedGroup, GroupPartial
 from schemas.part import Part
 from schemas.vehicle import Vehicle
 
@@ -41,6 +42,8 @@ CONTRACTS: tuple[Contract, ...] = (
     Contract("part", Part, "input"),
     Contract("enriched-vehicle", EnrichedVehicle, "output"),
     Contract("enriched-part", EnrichedPart, "output"),
+    Contract("group-partial", GroupPartial, "output"),
+    Contract("enriched-group", EnrichedGroup, "output"),
     Contract("flag", Flag, "output"),
     Contract("flag-event", FlagEvent, "output"),
     Contract("dead-letter-headers", DeadLetterHeaders, "output"),

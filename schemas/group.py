@@ -137,7 +137,7 @@ class GroupTotals(_Block):
     models: dict[str, GroupShare] | None = Field(
         None,
         description="Of the whole lot: models and part families with the most rare earths; lower bounds where one is "
-        "not among the first twenty of every partition.",
+        "not among the first ten of every partition.",
     )
 
 

@@ -18,7 +18,7 @@ from streams.enrich.cents import Cents
 if TYPE_CHECKING:
     from streams.enrich.episodes import OpenFlag
 
-HEADER: Final = "lotrisk.totals"
+HEADER: Final = "lotrisk.contribution"
 """The header of an enriched record that holds its contribution."""
 UNKNOWN: Final = "unknown"
 NOTHING: Final = b""

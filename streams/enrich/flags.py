@@ -58,11 +58,13 @@ class Stock:
     cost_cents: int | None
 
 
-def _dollars(cents: int) -> str:
+def whole_dollars(cents: int) -> str:
+    """An amount as a person reads it, without its sign."""
     return f"{(abs(cents) + 50) // 100:,} USD"
 
 
-def _candidate(rule: Threshold, why: str, confidence: Confidence) -> Candidate:
+def candidate(rule: Threshold, why: str, confidence: Confidence) -> Candidate:
+    """A flag as its rule has it, without amount, day or measure; `why` is cut to what a flag may hold."""
     return Candidate(
         type=rule.id,
         severity=rule.severity,
@@ -82,7 +84,7 @@ def _candidate(rule: Threshold, why: str, confidence: Confidence) -> Candidate:
 def origin_unknown(rule: Threshold) -> Candidate:
     """The country of origin is neither on record nor to be found: no duty can be said."""
     why = "No country of origin: duty can't be said; ask for it"
-    return _candidate(rule, why, rule.confidence)._replace(top_missing_fact="country_of_origin")
+    return candidate(rule, why, rule.confidence)._replace(top_missing_fact="country_of_origin")
 
 
 def replacement_cost_up(
@@ -116,7 +118,7 @@ def replacement_cost_up(
             return None
         raises = raises and market_days_supply < rule.days_supply_below
     missing = "stock_class" if stock_class is None else "market_days_supply" if market_days_supply is None else None
-    why = f"Next invoice about {_dollars(central)} higher{_by(expected)}; hold the discount, keep the order"
+    why = f"Next invoice about {whole_dollars(central)} higher{_by(expected)}; hold the discount, keep the order"
     return _cost_up(rule, expected, why, central, missing, range_facts, sure=low >= need)._replace(
         act_by=act_by, raises=raises
     )
@@ -197,7 +199,7 @@ def _cost_up(
     elif range_facts:
         would = high - central if high - central >= central - low else low - central
     confidence: Confidence = "M" if sure and mute_fact is None and expected.cost_confidence != "L" else "L"
-    return _candidate(rule, why, confidence)._replace(
+    return candidate(rule, why, confidence)._replace(
         cents_at_stake=at_stake,
         top_missing_fact=mute_fact or (range_facts[0] if range_facts else None),
         would_change_cents=would,
@@ -248,7 +250,7 @@ def stockout_before_supply(
     takes = f"{kind} supply may take {limit:g} weeks"
     if cover is None:
         missing = "qty_on_hand" if stock.qty_on_hand is None else "demand_12m"
-        return _candidate(rule, f"Weeks of cover not known; {takes}", "L")._replace(
+        return candidate(rule, f"Weeks of cover not known; {takes}", "L")._replace(
             severity=severity, top_missing_fact=missing, measure=measure
         )
     if cover >= limit:
@@ -258,7 +260,7 @@ def stockout_before_supply(
         at_stake = round((limit - cover) * stock.demand_12m / _WEEKS_A_YEAR * stock.cost_cents)
         if at_stake > MOST_CENTS:
             at_stake = None
-    flag = _candidate(rule, f"{cover:.1f} weeks of cover; {takes}", weakest((confidence, sureness)))
+    flag = candidate(rule, f"{cover:.1f} weeks of cover; {takes}", weakest((confidence, sureness)))
     if measure in under_review:
         flag = flag._replace(
             confidence="L",
@@ -296,11 +298,11 @@ def not_saleable(
     if hit.certain:
         why = f"Model year {model_year} may not be sold ({hit.measure}); stop ordering and sale"
         return _saleable_facts(
-            _candidate(rule, why, rule.confidence)._replace(measure=hit.measure), stock_class, cost_cents
+            candidate(rule, why, rule.confidence)._replace(measure=hit.measure), stock_class, cost_cents
         )
     why = f"Model year {model_year} may fall under {hit.measure}; ask the maker before ordering"
     return (
-        _candidate(rule, why, "L")
+        candidate(rule, why, "L")
         ._replace(severity="warning", action="hold", top_missing_fact=hit.missing_fact, measure=hit.measure)
         ._replace(cents_at_stake=cost_cents, would_change_cents=None if cost_cents is None else -cost_cents)
     )
@@ -309,7 +311,7 @@ def not_saleable(
 def import_banned(rule: Threshold, measure: str, at_stake_cents: int | None) -> Candidate:
     """No more of these may be imported."""
     why = f"Import banned ({measure}); stop ordering, sell through"
-    return _candidate(rule, why, rule.confidence)._replace(measure=measure, cents_at_stake=at_stake_cents)
+    return candidate(rule, why, rule.confidence)._replace(measure=measure, cents_at_stake=at_stake_cents)
 
 
 def _saleable_facts(flag: Candidate, stock_class: StockClass | None, cost_cents: int | None) -> Candidate:

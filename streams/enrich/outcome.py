@@ -24,6 +24,7 @@ class Reason(StrEnum):
     KEY_MISMATCH = "key_mismatch"
     DEALER_ID_COLON = "dealer_id_colon"
     TOO_LARGE = "too_large"
+    TOTAL_MALFORMED = "total_malformed"
 
 
 def assemble(body: bytes, flags: bytes, book: str) -> bytes:

@@ -15,9 +15,9 @@ from streams.enrich.contribution import A_THREAT, FIXED, UNITS, Cell, Part, read
 
 LOT: Final = "book:all"
 """The group of everything on the lot."""
-TOP_MODELS: Final = 20
+TOP_MODELS: Final = 10
 """Models and part families that a partition names within the whole lot, those with the most rare earths first: one with
-a twentieth of a partition's grams is always among them."""
+a tenth of a partition's grams is always among them."""
 _NO_AMOUNTS: Final = [0] * FIXED
 _MOST: Final = 2**53
 """Four hundred thousand tonnes of an element; JSON keeps whole numbers up to here."""

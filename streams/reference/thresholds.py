@@ -43,6 +43,12 @@ REQUIRED: Mapping[str, tuple[str, ...]] = {
         "buy_ahead_days",
     ),
     "not_saleable": ("stock_classes", "step_usd"),
+    "content_verdict": ("severity_without_measure", "step_usd"),
+    "licence_exposure": ("at_least_grams", "keep_share", "severity_without_measure", "licences_that_flow", "step_usd"),
+    "concentration": ("at_least_grams", "at_least_share_percent", "keep_share", "step_usd"),
+    "source_cost_up": ("at_least_percent", "keep_share", "step_usd"),
+    "threatened": ("severity_without_measure", "step_usd"),
+    "review_required": (),
 }
 """Flag types the program raises, and the numbers each of them needs."""
 
@@ -55,7 +61,12 @@ class Threshold(BaseModel):
     `weeks_of_cover_below`: weeks of stock at the last 12 months' demand, where no licence's lead time is known.
     `keep_share`: a flag that is open stays so down to this share of its thresholds, so that it doesn't flap.
     `step_usd`: an open flag has changed when the dollars at stake moved so far from those last published.
-    `severity_without_measure`: where no control and no supply event stands.
+    `severity_without_measure`: where no control and no supply event stands; of a group's flags, where the verdict is
+    not settled, licences flow, or what threatens is not signed.
+    `at_least_grams`: central grams of a controlled element on the lot, below which a group says nothing of it.
+    `at_least_share_percent`: of the lot's grams of a controlled element, in one origin or one model.
+    `leave_out`: groups whose share isn't looked at.
+    `licences_that_flow`: standings of licences under which supply goes on.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -79,6 +90,10 @@ class Threshold(BaseModel):
     family_kinds: tuple[Literal["magnet", "yttrium", "chip", "catalyst", "battery"], ...] | None = None
     severity_without_measure: Literal["info", "warning", "critical"] | None = None
     stock_classes: tuple[StockClass, ...] | None = None
+    at_least_grams: Annotated[float, Field(gt=0)] | None = None
+    at_least_share_percent: Annotated[float, Field(gt=0, le=100)] | None = None
+    leave_out: tuple[str, ...] | None = None
+    licences_that_flow: tuple[str, ...] | None = None
     source: str = Field(min_length=1)
     confidence: Confidence
 
