@@ -15,6 +15,8 @@ from schemas.fields import Confidence
 from streams.enrich.vin import VinFacts
 from streams.reference.vehicles import Kind, VehicleReference
 
+_KW: Final = 0.7457
+"""Kilowatts of one horsepower."""
 _ESTIMATED: Final = frozenset({"passenger", "goods", "goods_or_passenger", "passenger_or_bus"})
 _NOT_ESTIMATED: Final[dict[str, str]] = {
     "bus": "a bus (8702)",
@@ -40,7 +42,8 @@ _LEVELS: Final[tuple[tuple[str, Powertrain], ...]] = (
 class VehicleIdentity:
     """What the component bill depends on. Hashable: it keys memories.
 
-    `motors`: traction machines, where the drive says how many; `all_wheel_drive`: None where the VIN doesn't say.
+    `motor_kw`: of all traction motors together, where known. `motors`: traction machines, where the drive says how
+    many; `all_wheel_drive`: None where the VIN doesn't say.
     """
 
     make: str | None
@@ -87,7 +90,7 @@ def classify_vehicle(facts: VinFacts, vehicles: VehicleReference) -> VehicleClas
     facts = _with_known_make(facts, vehicles)
     powertrain, powertrain_confidence = _powertrain(facts, vehicles, found)
     driven = _all_wheel_drive(facts, vehicles)
-    ignition = _ignition(facts, vehicles)
+    ignition = _ignition(facts, powertrain, vehicles)
     identity = VehicleIdentity(
         make=facts.make,
         model=facts.model,
@@ -95,6 +98,7 @@ def classify_vehicle(facts: VinFacts, vehicles: VehicleReference) -> VehicleClas
         powertrain=powertrain,
         traction_magnets=_traction_magnets(facts, powertrain, driven, vehicles, found),
         battery_chemistry=_battery(facts, powertrain, driven, vehicles, found),
+        motor_kw=_motor_kw(facts, powertrain, vehicles),
         diesel=None if ignition is None else ignition == "diesel",
         motors=_motors(powertrain, driven),
         all_wheel_drive=driven,
@@ -222,6 +226,15 @@ def _motors(powertrain: Powertrain, all_wheel_drive: bool | None) -> int | None:
     return 2 if all_wheel_drive else 1
 
 
+def _motor_kw(facts: VinFacts, powertrain: Powertrain, vehicles: VehicleReference) -> float | None:
+    """Power of all motors of an electric vehicle; of hybrids vPIC gives the engine's."""
+    if powertrain != "BEV":
+        return None
+    if facts.power_hp is not None:
+        return round(float(facts.power_hp) * _KW, 1)
+    return next((row.kw for row in vehicles.powers if row.drive_unit == facts.drive_unit and row.fits(facts)), None)
+
+
 def _traction_magnets(
     facts: VinFacts, powertrain: Powertrain, driven: bool | None, vehicles: VehicleReference, found: _Findings
 ) -> TractionMagnets:
@@ -292,14 +305,17 @@ def _weight(facts: VinFacts, vehicles: VehicleReference) -> str | None:
     return next((row.weight for row in vehicles.weights if row.fits(facts)), None)
 
 
-def _ignition(facts: VinFacts, vehicles: VehicleReference) -> Literal["petrol", "diesel"] | None:
+def _ignition(
+    facts: VinFacts, powertrain: Powertrain, vehicles: VehicleReference
+) -> Literal["petrol", "diesel"] | None:
+    """Of the fuels decoded; else, where no fuel is, or a plug-in hybrid says no more than Electric, of the maker."""
     for fuel in (facts.fuel, facts.fuel_secondary):
         ignition = vehicles.fuels.get(fuel or "")
         if ignition == "petrol":
             return "petrol"
         if ignition == "diesel":
             return "diesel"
-    if facts.fuel is None:
+    if facts.fuel is None or powertrain == "PHEV":
         return next((row.ignition for row in vehicles.ignitions if row.fits(facts)), None)
     return None
 

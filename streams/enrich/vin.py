@@ -36,7 +36,8 @@ class VinFacts:
 
     `pattern`: the characters the decode depends on, at their positions, `-` elsewhere; where serial characters may
     matter, those of the first VIN seen of all that decode the same, so that what follows is kept once for all of them.
-    `displacement_cc`: cm3 as decoded, which is rounded. vPIC's error codes are left out: they judge all 17 characters.
+    `displacement_cc`: cm3 as decoded, which is rounded. `power_hp`: of the engine, or of all motors of an electric
+    vehicle. vPIC's error codes are left out: they judge all 17 characters.
     """
 
     pattern: str
@@ -60,6 +61,7 @@ class VinFacts:
     drive_type: str | None = None
     drive_unit: str | None = None
     engine: str | None = None
+    power_hp: Decimal | None = None
 
     @property
     def text(self) -> str:
@@ -145,6 +147,7 @@ def _decode(vin: str, key: str, valid: bool, context: Context) -> VinFacts:
         drive_type=text("Drive Type"),
         drive_unit=text("EV Drive Unit"),
         engine=joined("Engine Model", "Other Engine Info"),
+        power_hp=_decimal(text("Engine Brake (hp) From")),
     )
 
 

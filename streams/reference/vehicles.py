@@ -196,6 +196,13 @@ class LineRow(_Row):
     hts: Line
 
 
+class PowerRow(_VehicleRow):
+    """All traction motors of a vehicle together, where vPIC gives no power; `drive_unit` as vPIC says it."""
+
+    drive_unit: str
+    kw: float
+
+
 class WeightRow(_VehicleRow):
     """Gross weight where vPIC gives none."""
 
@@ -311,6 +318,7 @@ class VehicleReference:
     batteries: tuple[BatteryRow, ...]
     kinds: tuple[KindRow, ...]
     lines: tuple[LineRow, ...]
+    powers: tuple[PowerRow, ...]
     weights: tuple[WeightRow, ...]
     gvwr_classes: tuple[tuple[str, str], ...]
     drive_words: tuple[DriveWord, ...]
@@ -355,6 +363,7 @@ def load_vehicles() -> VehicleReference:
         batteries=read_csv(FOLDER / "batteries.csv", BatteryRow),
         kinds=read_csv(FOLDER / "kinds.csv", KindRow),
         lines=read_csv(FOLDER / "lines.csv", LineRow),
+        powers=read_csv(FOLDER / "powers.csv", PowerRow),
         weights=read_csv(FOLDER / "weights.csv", WeightRow),
         gvwr_classes=tuple((row.prefix, row.weight) for row in read_csv(FOLDER / "gvwr_classes.csv", _GvwrClass)),
         drive_words=read_csv(FOLDER / "drive_words.csv", DriveWord),
