@@ -146,6 +146,7 @@ def _timeline(
     claim: Claims = None,
     known_at: Day = None,
     svg: Annotated[Path | None, typer.Option(help="Also write a picture.")] = None,
+    png: Annotated[Path | None, typer.Option(help="Also write a picture; needs lotrisk[pictures].")] = None,
     json: Machine = False,
 ) -> None:
     """Show a line's total rate over time, in the terminal and as a picture."""
@@ -164,10 +165,23 @@ def _timeline(
     if svg is not None:
         svg.write_text(timeline_svg(f"{hts} from {start.origin}", stretches), "utf-8")
         typer.echo(f"wrote {svg}", err=True)
+    if png is not None:
+        _write_png(png, f"{hts} from {start.origin}", stretches)
     if json:
         _print_json([_stretch(one) for one in stretches])
         return
     _draw(hts, start, stretches)
+
+
+def _write_png(path: Path, title: str, stretches: tuple[Stretch, ...]) -> None:
+    from streams.cli._timeline_png import NotInstalled, write_png
+
+    try:
+        write_png(path, title, stretches)
+    except NotInstalled as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(1) from error
+    typer.echo(f"wrote {path}", err=True)
 
 
 def _draw(hts: str, start: Shipment, stretches: tuple[Stretch, ...]) -> None:
@@ -176,22 +190,28 @@ def _draw(hts: str, start: Shipment, stretches: tuple[Stretch, ...]) -> None:
 
     top = max((float(one.rates.high.total_rate_percent) for one in stretches if one.rates.high), default=1.0) or 1.0
     table = Table("from", "to", "total %", "", "made of", title=f"{hts} from {start.origin}")
+    for column, width in zip(table.columns, (10, 10, None, 20, None), strict=True):
+        column.width = width
     for one in stretches:
         shown = one.rates.central
-        low, high = one.rates.low, one.rates.high
         length = round(20 * float(shown.total_rate_percent) / top) if shown else 0
         table.add_row(
             str(one.first),
             str(one.last),
-            _plain(_percent(shown))
-            if shown or low is None or high is None
-            else f"{_plain(_percent(low))} to {_plain(_percent(high))}",
+            _total(one.rates),
             "█" * length,
             " + ".join(f"{part.rate_percent.normalize():f} {part.measure}" for part in shown.components)
             if shown
             else ", ".join(one.rates.prohibited or one.rates.missing_facts),
         )
     Console().print(table)
+
+
+def _total(rates: DutyRates) -> str:
+    """The default answer, and under it what missing facts leave open."""
+    low, high = _percent(rates.low), _percent(rates.high)
+    open_ = "" if low == high else f"{_plain(low)} to {_plain(high)}"
+    return "\n".join(text for text in (_plain(_percent(rates.central)), open_) if text)
 
 
 def _stretch(one: Stretch) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date
+from decimal import Decimal
 from xml.sax.saxutils import escape
 
 from streams.policy.duty import Scenario
@@ -44,6 +45,7 @@ def timeline_svg(title: str, stretches: Sequence[Stretch]) -> str:
         parts.append(f'<text x="{x(day)}" y="{_HEIGHT - _BOTTOM + 20}" fill="#555">{year}</text>')
         parts.append(f'<path d="M{x(day)} {_TOP}V{_HEIGHT - _BOTTOM}" stroke="#eee"/>')
     path: list[str] = []
+    labelled: Decimal | None = None
     for one in stretches:
         low, central, high = one.rates.low, one.rates.central, one.rates.high
         begin, end = x(one.first), x(one.last, end=True)
@@ -54,11 +56,14 @@ def timeline_svg(title: str, stretches: Sequence[Stretch]) -> str:
             )
         if central is None:
             path.append("")
+            labelled = None
             continue
         command = "L" if path and path[-1] else "M"
         path.append(f"{command}{begin} {y(central)}H{end}")
-        label = f"{central.total_rate_percent.normalize():f}"
-        parts.append(f'<text x="{begin + 2}" y="{y(central) - 5}" fill="#123">{label}</text>')
+        if central.total_rate_percent != labelled:
+            label = f"{central.total_rate_percent.normalize():f}"
+            parts.append(f'<text x="{begin + 2}" y="{y(central) - 5}" fill="#123">{label}</text>')
+        labelled = central.total_rate_percent
     parts.append(f'<path d="{"".join(path)}" fill="none" stroke="#1f5f99" stroke-width="2"/>')
     parts.append(
         f'<text x="{_LEFT}" y="{_HEIGHT - 14}" fill="#555">band: what missing facts leave open; '

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import struct
+import sys
 import xml.etree.ElementTree as ElementTree
 from datetime import date, timedelta
 from itertools import pairwise
@@ -149,3 +151,23 @@ def test_what_cannot_be_asked_is_a_usage_error(arguments: tuple[str, ...]) -> No
     result = run(*arguments)
     assert result.exit_code == 2
     assert result.stderr.strip()
+
+
+def test_a_line_s_rate_over_time_is_a_picture_in_pixels(tmp_path: Path) -> None:
+    path = tmp_path / "line.png"
+    result = run("timeline", "8501.53.80", "MX", "--from", "2024-06-01", "--to", "2026-10-01", "--png", str(path))
+    assert result.exit_code == 0
+    data = path.read_bytes()
+    width, height = struct.unpack(">II", data[16:24])
+    assert data[:8] == b"\x89PNG\r\n\x1a\n"
+    assert (width, height) == (1440, 624)
+    assert f"wrote {path}" in result.stderr
+
+
+def test_without_matplotlib_it_is_said_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    path = tmp_path / "line.png"
+    result = run("timeline", "8708.29.51", "CN", "--png", str(path))
+    assert result.exit_code == 1
+    assert "pip install 'lotrisk[pictures]'" in result.stderr
+    assert not path.exists()
