@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import resource
 import signal
 import subprocess
 import sys
@@ -21,31 +22,58 @@ import psutil
 
 ROOT = Path(__file__).resolve().parents[2]
 POLL_SECONDS = 0.05
+FULL_BYTES = 65_536
+"""What a file may still hold on a disk that is full: enough for a worker to start and say what is the matter."""
 
 
 class NotInTime(AssertionError):
     """What a rehearsal waits for did not happen in time."""
 
 
-def wait_until(true: Callable[[], bool], seconds: float, what: str, said: Callable[[], str] = lambda: "") -> float:
+def wait_until(
+    true: Callable[[], bool],
+    seconds: float,
+    what: str,
+    said: Callable[[], str] = lambda: "",
+    every: float = POLL_SECONDS,
+) -> float:
     """Poll until `true`; returns how long it took. Raises NotInTime with `what` and what the workers `said`."""
     started = time.monotonic()
     while not true():
         if time.monotonic() - started > seconds:
             raise NotInTime(f"not within {seconds:.0f} s: {what}\n{said()}")
-        time.sleep(POLL_SECONDS)
+        time.sleep(every)
     return time.monotonic() - started
+
+
+def limit_files(pid: int, largest_file: int) -> None:
+    """From now on no file of a process can grow beyond so many bytes: to it the disk is full. 0 is this process."""
+    _, hard = resource.prlimit(pid, resource.RLIMIT_FSIZE)
+    resource.prlimit(pid, resource.RLIMIT_FSIZE, (largest_file, hard))
 
 
 class WorkerProcess:
     """One worker process and what it wrote to its log."""
 
-    def __init__(self, name: str, command: list[str], environment: Mapping[str, str], log: Path) -> None:
+    def __init__(
+        self,
+        name: str,
+        command: list[str],
+        environment: Mapping[str, str],
+        log: Path,
+        largest_file: int = resource.RLIM_INFINITY,
+    ) -> None:
+        """`largest_file`: bytes beyond which no file of its can grow, as on a disk that is full."""
         self.name = name
         self.log = log
         self._file: IO[bytes] = log.open("wb")
         self.process = subprocess.Popen(
-            command, env=dict(environment), cwd=ROOT, stdout=self._file, stderr=subprocess.STDOUT
+            command,
+            env=dict(environment),
+            cwd=ROOT,
+            stdout=self._file,
+            stderr=subprocess.STDOUT,
+            preexec_fn=lambda: limit_files(0, largest_file),
         )
         self.expected_to_end = False
 
@@ -100,8 +128,16 @@ class Fleet:
     """Workers under supervision: one that ends without being told to is started again, without failpoints."""
 
     def __init__(
-        self, environment: Mapping[str, str], directory: Path, *, module: str = "tests.rehearsal.light_worker"
+        self,
+        environment: Mapping[str, str],
+        directory: Path,
+        *,
+        module: str = "tests.rehearsal.light_worker",
+        of_each: Mapping[str, Mapping[str, str]] | None = None,
     ) -> None:
+        """`environment` is everybody's; `of_each` has more, by worker, which holds for its restarts too."""
+        self._of_each = of_each or {}
+        self._largest_file: dict[str, int] = {}
         self.environment = {
             **{name: value for name, value in os.environ.items() if not name.startswith("LOTRISK_")},
             **environment,
@@ -140,9 +176,11 @@ class Fleet:
                     "LOTRISK_STATE_DIR": str(self.state_of(name)),
                     "REHEARSAL_ORDERS": str(self._directory / f"orders-{name}"),
                     **self.environment,
+                    **self._of_each.get(name, {}),
                     **more,
                 },
                 self._directory / f"{self._started:03d}-{name}.log",
+                self._largest_file.get(name, resource.RLIM_INFINITY),
             )
             worker.expected_to_end = not restart
             self.workers[name] = worker
@@ -155,6 +193,19 @@ class Fleet:
     def state_of(self, name: str) -> Path:
         """The state directory of worker `name`."""
         return self._directory / f"state-{name}"
+
+    def fill_disk(self, name: str) -> None:
+        """To the worker `name` and its restarts the disk is full, until `free_disk`; its log gets a little more."""
+        worker = self.workers[name]
+        self._largest_file[name] = worker.log.stat().st_size + FULL_BYTES
+        if worker.alive:
+            limit_files(worker.process.pid, self._largest_file[name])
+
+    def free_disk(self, name: str) -> None:
+        """There is room again."""
+        self._largest_file.pop(name, None)
+        if self.workers[name].alive:
+            limit_files(self.workers[name].process.pid, resource.RLIM_INFINITY)
 
     def arm(self, name: str, text: str) -> None:
         """Set the failpoints of a worker that runs and is ready, counting from now."""

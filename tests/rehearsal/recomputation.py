@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter, defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from typing import Any, NamedTuple
@@ -23,13 +24,14 @@ from streams.enrich.context import Context
 from streams.enrich.episodes import NO_FLAGS, Cause, event_members, flags_json, merge, read_flags
 from streams.enrich.outcome import Enriched, Outcome, Rejected, assemble
 from streams.policy.book import BookNumber
-from streams.reference import load
+from streams.reference.trade_records import MeasureRecord
 from streams.settings import Settings
 from streams.state.order import book_number
 from streams.topics import FLAGS, POLICY, VEHICLES, VEHICLES_DLQ, VEHICLES_ENRICHED
 from streams.transport.books import US_EASTERN, Books
 from streams.transport.policy_log import PolicyLog
 from tests.rehearsal.accounts import read
+from tests.rehearsal.releases import Release, release
 
 _SHOWN = 5
 _NOON = 12
@@ -45,13 +47,36 @@ class _Noon:
         return datetime(self._day.year, self._day.month, self._day.day, _NOON, tzinfo=US_EASTERN).astimezone(UTC)
 
 
-class Shelf:
-    """The books there have been, made again from the policy log."""
+class _Version(NamedTuple):
+    """The policy log up to a record, as `Books.prepare` takes it."""
 
-    def __init__(self, policy: list[Any]) -> None:
-        self._policy = policy
-        self._reference = load()
+    overrides: tuple[MeasureRecord, ...]
+    epoch: int
+    offset: int
+    changed_ms: int | None
+
+
+class Shelf:
+    """The books there have been, made again from the policy log, and what the releases made of a record under them."""
+
+    def __init__(self, releases: Sequence[Release] = ()) -> None:
+        """`releases`: those that run, the last one at the end; without any it is this one."""
+        self._releases = {one.reference.trade.revision: one for one in releases or [release("this")]}
+        self._last = list(self._releases)[-1]
         self._books: dict[str, Books] = {}
+        self._logs = {revision: PolicyLog(one.reference.trade) for revision, one in self._releases.items()}
+        self._versions: dict[int, list[_Version]] = {revision: [] for revision in self._releases}
+        self._read = 0
+
+    def read(self, policy: Sequence[Any]) -> None:
+        """Take in `trade.policy`, all of it; what was read before is left out."""
+        for record in policy[self._read :]:
+            for revision, log in self._logs.items():
+                log.apply(record.offset, record.key, record.value, record.timestamp)
+                if log.offset == record.offset:
+                    version = _Version(log.overrides, log.epoch, log.offset, log.changed_ms)
+                    self._versions[revision].append(version)
+        self._read = len(policy)
 
     def of(self, number: str) -> tuple[Context, datetime]:
         """The context of a book by its number, and when it came about.
@@ -67,17 +92,20 @@ class Shelf:
                 raise LookupError(f"book {number}: the log makes {books.number} of it")
         return books.context(), books.since
 
+    def rate(self, key: bytes | None, value: bytes | None, context: Context) -> Outcome:
+        """A record as it was rated by the release whose book it is."""
+        return self._releases[context.book.number.revision].enrich(key, value, context)
+
     def on(self, day: date) -> Context:
         """The context of the book in force on a day, by the whole log."""
         return self._make(day, None).context()
 
     def _make(self, day: date, number: BookNumber | None) -> Books:
-        books = Books(self._reference, _Noon(day))
-        log = PolicyLog(self._reference.trade)
-        for record in self._policy:
-            if number is None or record.offset <= number.offset:
-                log.apply(record.offset, record.key, record.value, record.timestamp)
-        books.publish(books.prepare(log.overrides, log.epoch, log.offset, log.changed_ms))
+        revision = self._last if number is None else number.revision
+        books = Books(self._releases[revision].reference, _Noon(day))
+        read = [one for one in self._versions[revision] if number is None or one.offset <= number.offset]
+        if read:
+            books.publish(books.prepare(*read[-1]))
         return books
 
 
@@ -152,20 +180,26 @@ class _Read:
     policy: list[Any]
 
 
-def audit(settings: Settings, today: date) -> LotAccounts:
+def audit(settings: Settings, shelf: Shelf, today: date) -> LotAccounts:
     """The books of everything that stands on the topics now, all work done; `today` decides the final book."""
-    return _Auditor(asyncio.run(_read(settings))).audit(today)
+    return _Auditor(asyncio.run(_read(settings)), shelf).audit(today)
 
 
-def behind(settings: Settings, today: date) -> int:
+def behind(settings: Settings, shelf: Shelf, today: date) -> int:
     """How many vehicles of the enriched topic don't say yet what the final book says of them."""
-    found = asyncio.run(_read(settings, enriched_only=True))
-    context = Shelf(found.policy).on(today)
-    latest = {record.key: record.value for record in found.outputs}
+    stands = final_lot(settings, shelf)
+    context = shelf.on(today)
     return sum(
-        value is not None and why_behind(value, vehicles.PIPELINE.enrich(key, _canonical(value), context)) is not None
-        for key, value in latest.items()
+        why_behind(value, shelf.rate(key, _canonical(value), context)) is not None for key, value in stands.items()
     )
+
+
+def final_lot(settings: Settings, shelf: Shelf) -> dict[bytes, bytes]:
+    """What compaction leaves of the enriched topic, sold vehicles left out; the shelf reads the policy."""
+    found = asyncio.run(_read(settings, enriched_only=True))
+    shelf.read(found.policy)
+    latest = {record.key: record.value for record in found.outputs}
+    return {key: value for key, value in latest.items() if value is not None}
 
 
 def why_behind(value: bytes, outcome: Outcome) -> str | None:
@@ -185,7 +219,8 @@ def why_behind(value: bytes, outcome: Outcome) -> str | None:
 def _canonical(value: bytes) -> bytes:
     """The record inside an enriched one, its members in their order."""
     members = orjson.loads(value)
-    return orjson.dumps({name: one for name, one in members.items() if name not in vehicles.PIPELINE.owned})
+    owned = vehicles.PIPELINE.owned | {"rehearsed_release"}
+    return orjson.dumps({name: one for name, one in members.items() if name not in owned})
 
 
 async def _read(settings: Settings, *, enriched_only: bool = False) -> _Read:
@@ -195,9 +230,10 @@ async def _read(settings: Settings, *, enriched_only: bool = False) -> _Read:
 
 
 class _Auditor:
-    def __init__(self, found: _Read) -> None:
+    def __init__(self, found: _Read, shelf: Shelf) -> None:
         self._found = found
-        self._shelf = Shelf(found.policy)
+        self._shelf = shelf
+        shelf.read(found.policy)
         self._inputs = {(record.partition, record.offset): record for record in found.inputs}
         self._accounts = LotAccounts(inputs=len(found.inputs), dead_letters=len(found.letters))
         self._outputs: defaultdict[tuple[int, int], list[Any]] = defaultdict(list)
@@ -242,7 +278,7 @@ class _Auditor:
         if before is not None and number < before.book:
             accounts.out_of_order.append(f"{where}: under a lower book than {before.book}")
         context, since = self._shelf.of(order.book)
-        outcome = vehicles.PIPELINE.enrich(source.key, source.value, context)
+        outcome = self._shelf.rate(source.key, source.value, context)
         moment = since if is_rerating else outcome.updated_at if isinstance(outcome, Enriched) else None
         time = rfc3339(source.timestamp) if moment is None else moment.isoformat().replace("+00:00", "Z")
         cause = Cause(time, order.topic_id, record.partition, order.offset, order.book)
@@ -303,7 +339,7 @@ class _Auditor:
         for (partition, offset), record in self._inputs.items():
             where = f"{record.key.decode()} from {partition}:{offset}"
             outputs, letters = self._outputs[partition, offset], dead[partition, offset]
-            outcome = vehicles.PIPELINE.enrich(record.key, record.value, context)
+            outcome = self._shelf.rate(record.key, record.value, context)
             place = (partition, record.key)
             before = held.get(place)
             if isinstance(outcome, Rejected):
@@ -332,7 +368,7 @@ class _Auditor:
         """The lot as it stands against a lot rated at once under the final book: book, ids and order key aside."""
         accounts = self._accounts
         for (partition, key), last in standing.items():
-            outcome = vehicles.PIPELINE.enrich(key, self._inputs[partition, last.offset].value, context)
+            outcome = self._shelf.rate(key, self._inputs[partition, last.offset].value, context)
             value = self._outputs[partition, last.offset][-1].value
             if (problem := why_behind(value, outcome)) is not None:
                 accounts.wrong.append(

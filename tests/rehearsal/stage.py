@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from pathlib import Path
 from types import TracebackType
@@ -12,16 +13,27 @@ from tests.rehearsal.fleet import Fleet, wait_until
 from tests.rehearsal.ground import Ground
 from tests.rehearsal.lot import DAY
 from tests.rehearsal.policy import RehearsalDesk
-from tests.rehearsal.recomputation import LotAccounts, audit, behind
+from tests.rehearsal.recomputation import LotAccounts, Shelf, audit, behind
+from tests.rehearsal.releases import Release
 
 
 class Stage:
     """One rehearsal of re-rating; workers are started by the scene."""
 
     def __init__(
-        self, bootstrap_servers: str, directory: Path, *, variant: str = "", partitions: int = 4, **settings: Any
+        self,
+        bootstrap_servers: str,
+        directory: Path,
+        *,
+        variant: str = "",
+        partitions: int = 4,
+        of_each: Mapping[str, Mapping[str, str]] | None = None,
+        releases: Sequence[Release] = (),
+        **settings: Any,
     ) -> None:
+        """`of_each`: variables of single workers; `releases`: see `Shelf`; `settings` are everybody's."""
         self.today = DAY
+        self.shelf = Shelf(releases)
         self._clock = directory / "clock"
         self._tell_time()
         self.ground = Ground(bootstrap_servers, partitions=partitions, **settings)
@@ -29,6 +41,7 @@ class Stage:
             self.ground.environment(REHEARSAL_VARIANT=variant, REHEARSAL_CLOCK=str(self._clock)),
             directory,
             module="tests.rehearsal.vehicle_worker",
+            of_each=of_each,
         )
         self.desk = RehearsalDesk(self.ground.settings)
 
@@ -59,13 +72,13 @@ class Stage:
         left = [-1]
 
         def rated() -> bool:
-            left[0] = behind(self.ground.settings, self.today)
+            left[0] = behind(self.ground.settings, self.shelf, self.today)
             return left[0] == 0
 
         return took + wait_until(
-            rated, seconds, "the lot is rated under the final book", lambda: f"{left[0]} behind\n{self.fleet.said()}"
+            rated, seconds, "the lot is rated", lambda: f"{left[0]} are behind\n{self.fleet.said()}", every=1.0
         )
 
     def accounts(self) -> LotAccounts:
         """The books of all that stands on the topics now."""
-        return audit(self.ground.settings, self.today)
+        return audit(self.ground.settings, self.shelf, self.today)

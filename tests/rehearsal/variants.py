@@ -3,6 +3,8 @@
 shuffle        partitions change hands at every rebalance, and SIGUSR1 asks for one
 without_drain  nothing waits for the batch in work when partitions are revoked: only fencing protects
 late_init      the classic bug: a lane's producer starts at its first batch, after the committed offset was read
+next, back     the release of that name (`tests.rehearsal.releases`), with the real vehicle agent
+ahead          the worker's clock is two hours ahead
 """
 
 from __future__ import annotations
@@ -11,18 +13,27 @@ import asyncio
 import os
 import signal
 import sys
+import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from streams import failpoints
 
-VARIANTS = ("shuffle", "without_drain", "late_init")
+AHEAD_SECONDS = 7200
 
 
 def apply(names: str) -> None:
     """Change the transport as the comma separated `names` say."""
     for name in filter(None, names.split(",")):
-        {"shuffle": _shuffle, "without_drain": _without_drain, "late_init": _late_init}[name]()
+        {
+            "shuffle": _shuffle,
+            "without_drain": _without_drain,
+            "late_init": _late_init,
+            "next": lambda: _release("next"),
+            "back": lambda: _release("back"),
+            "ahead": _ahead,
+        }[name]()
 
 
 def listen(app: Any) -> None:
@@ -92,6 +103,24 @@ def _without_drain() -> None:
     Lease.drain = close_at_once  # type: ignore[method-assign]  # broken on purpose
     Lane.end = end_later  # type: ignore[method-assign]  # broken on purpose
     Lanes._end_all = end_all  # type: ignore[method-assign]  # broken on purpose
+
+
+def _release(name: str) -> None:
+    from schemas import cloudevents
+    from streams import reference
+    from streams.agents import vehicles
+    from tests.rehearsal.releases import release
+
+    made = release(name)
+    reference.load = lambda: made.reference
+    setattr(cloudevents, "VERSION", made.schemas)  # noqa: B010 - the module does not offer it to be set
+    owned = vehicles.PIPELINE.owned | {"rehearsed_release"}
+    vehicles.PIPELINE = replace(vehicles.PIPELINE, enrich=made.enrich, owned=owned)
+
+
+def _ahead() -> None:
+    now = time.time
+    time.time = lambda: now() + AHEAD_SECONDS
 
 
 def _late_init() -> None:

@@ -17,9 +17,9 @@ from streams.broker.probe import live_brokers
 from streams.settings import Settings
 from tests.wire import kafka_io
 
-EXISTING = "LOTRISK_TEST_BROKER"
-"""Environment variable: host:port of a broker to use instead of starting one."""
-_OF_THE_BROKER = ("LOTRISK_BROKER_", EXISTING)
+WHICH = "LOTRISK_TEST_BROKER"
+"""Environment variable: `embedded` (or unset), `testcontainers`, or host:port of a broker that runs."""
+_OF_THE_BROKER = ("LOTRISK_BROKER_", WHICH)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,14 +31,22 @@ class Broker:
 
 @pytest.fixture(scope="session")
 def broker() -> Iterator[Broker]:
-    """Apache Kafka, started once for the whole session."""
-    if existing := os.environ.get(EXISTING):
-        host, _, port = existing.rpartition(":")
-        assert live_brokers(host, int(port), timeout=5.0), f"{EXISTING}={existing}: no Kafka answers there"
-        yield Broker(existing)
-        return
-    with EmbeddedKafka() as kafka:
-        yield Broker(kafka.bootstrap_servers)
+    """Apache Kafka, started once for the whole session, or the one that runs already: as LOTRISK_TEST_BROKER says."""
+    which = os.environ.get(WHICH, "embedded")
+    if which == "embedded":
+        with EmbeddedKafka() as kafka:
+            yield Broker(kafka.bootstrap_servers)
+    elif which == "testcontainers":
+        # Only here: the embedded broker needs neither testcontainers nor an engine.
+        from tests.wire.container import kafka_in_container
+
+        with kafka_in_container() as address:
+            yield Broker(address)
+    else:
+        host, _, port = which.rpartition(":")
+        assert port.isdigit(), f"{WHICH}={which}: embedded, testcontainers or host:port"
+        assert live_brokers(host, int(port), timeout=5.0), f"{WHICH}={which}: no Kafka answers there"
+        yield Broker(which)
 
 
 @pytest.fixture

@@ -6,11 +6,13 @@ import signal
 import time
 from pathlib import Path
 
+from streams.failpoints import POINTS, RERATE_POINTS
 from streams.settings import ProcessingGuarantee
-from streams.failpoints import POINTS
 from tests.rehearsal.fleet import wait_until
 from tests.rehearsal.ground import load
+from tests.rehearsal.lot import ChangingLot, drawn
 from tests.rehearsal.rehearsal import Rehearsal, play
+from tests.rehearsal.stage import Stage
 from tests.wire.conftest import Broker
 
 AT_A_TIME = 3
@@ -66,3 +68,40 @@ def test_kill_at_every_failpoint(broker: Broker, tmp_path: Path) -> None:
         played.balances()
         print(f"{played.guarantee}: kills by point {played.failpoints}; {played.books}")
         assert played.failpoints == dict.fromkeys(points_of(played.guarantee), 1)
+
+
+def test_kill_at_every_step_of_a_policy_event(broker: Broker, tmp_path: Path) -> None:
+    """While the book changes and while what is held is brought up to it: no flag event is lost or doubled."""
+    cars = drawn(400)
+    with Stage(
+        broker.bootstrap_servers,
+        tmp_path,
+        partitions=8,
+        session_timeout_seconds=2,
+        rebalance_timeout_seconds=9,
+        drain_seconds=2,
+    ) as stage:
+        fleet = stage.fleet
+        fleet.start("a")
+        stage.ground.put(len(cars), ChangingLot(cars))
+        for first in range(0, len(RERATE_POINTS), AT_A_TIME):
+            points = RERATE_POINTS[first : first + AT_A_TIME]
+            for point in points:
+                fleet.start(f"victim-{point}", restart=False, LOTRISK_FAILPOINTS=f"{point}=kill@2")
+            stage.ground.wait_for_no_lag(60, fleet.said)
+            published = [0.0]
+
+            def all_died(points: tuple[str, ...] = points, published: list[float] = published) -> bool:
+                if time.monotonic() - published[0] > 3:
+                    published[0] = time.monotonic()
+                    stage.desk.next()
+                hits = fleet.failpoints_hit()
+                return all(hits[point] for point in points)
+
+            wait_until(all_died, 90, f"victims die at {points}", fleet.said)
+        stage.settle(60)
+        accounts, hits = stage.accounts(), dict(fleet.failpoints_hit())
+    print(f"kills by point {hits}; {stage.desk.events} policy events, {accounts}")
+    accounts.balance()
+    assert hits == dict.fromkeys(RERATE_POINTS, 1)
+    assert accounts.rerated > 0
