@@ -28,6 +28,7 @@ from streams.reference.dealer import SHARE_STEP, Curve, DealerReference, GoodsKi
 
 _ALL: Final[Shares] = (SHARE_STEP, SHARE_STEP, SHARE_STEP)
 _NONE: Final = '["0.00","0.00","0.00"]'
+_ONE_DAY: Final = timedelta(days=1)
 
 Moved = tuple[int, int, int]
 """Low, central, high of a signed rate, in millionths of a percent, in order."""
@@ -224,7 +225,7 @@ class Invoice:
 
 
 def retroactive_days(book: Book) -> Mapping[str, frozenset[date]]:
-    """By measure, the days from which it, or a step of its rate, was law though published later."""
+    """By measure, the days from which it, a step of its rate, or its end was law though published later."""
     found: dict[str, frozenset[date]] = {}
     for record in book.measures:
         days = {step.from_ for step in record.steps if step.recorded_at is not None and step.recorded_at > step.from_}
@@ -234,6 +235,10 @@ def retroactive_days(book: Book) -> Mapping[str, frozenset[date]]:
             and record.recorded_at > record.effective_from
         ):
             days.add(record.effective_from)
+        if record.effective_to is not None and record.end_recorded_at is not None:
+            first_without = record.effective_to + _ONE_DAY
+            if record.end_recorded_at > first_without:
+                days.add(first_without)
         if days:
             found[record.id] = frozenset(days)
     return found

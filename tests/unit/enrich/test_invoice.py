@@ -105,6 +105,8 @@ def test_the_books_retroactive_cuts_are_known_as_such() -> None:
     assert date(2025, 8, 1) in days["232-EU-V"]
     assert date(2025, 11, 1) in days["232-KR-V"]
     assert "232-JP-V" not in days
+    assert date(2025, 11, 14) in days["IEEPA-PH2-KR"], "an end that was published later is a cut of the past, too"
+    assert "IEEPA-RECIP" not in days, "an end that was published before it came is not"
 
 
 def test_a_dealer_who_is_the_importer_bears_all_of_it_at_once() -> None:
