@@ -125,22 +125,29 @@ def _weighted(weights: Mapping[str, Range], stage: Stage, origin: str | None, ma
 
 
 def _china_shares(
-    grams: Mapping[str, Range], magnets: Mapping[str, Range], origin: str | None, materials: MaterialReference
+    grams: Mapping[str, Range],
+    magnets: Mapping[str, Range],
+    origin: str | None,
+    materials: MaterialReference,
+    magnet_origin: str | None,
 ) -> dict[str, Grams]:
     shares: dict[str, Grams] = {}
     if any(mass[2] for mass in grams.values()):
         shares["mine"] = percents(_weighted(grams, "mine", origin, materials))
         shares["refine"] = percents(_weighted(grams, "refine", origin, materials))
     if any(mass[2] for mass in magnets.values()):
-        shares["magnet"] = percents(_weighted(magnets, "magnet", origin, materials))
+        if magnet_origin is None:
+            shares["magnet"] = percents(_weighted(magnets, "magnet", origin, materials))
+        else:
+            shares["magnet"] = (100, 100, 100) if magnet_origin == "CN" else (0, 0, 0)
     return shares
 
 
 def _content_rule(
-    items: Sequence[BillItem], controls: Controls, day: date, materials: MaterialReference
+    items: Sequence[BillItem], controls: Controls, day: date, materials: MaterialReference, magnet_origin: str | None
 ) -> dict[str, object]:
     """The rule on the magnets in the goods. Whether one magnet's heavy rare earths are Chinese is not on record: the
-    low is none of them, central and high take China's share of refining."""
+    low is none of them, central and high take China's share of refining. Those of a magnet made in China are."""
     magnets = [item for item in items if item.material is not None and item.magnet_g[2] > 0]
     contained = {
         element: grams for element, grams in elements_g(magnets).items() if element in controls.tested and grams[2] > 0
@@ -148,8 +155,11 @@ def _content_rule(
     numerator = NOTHING
     for element, grams in contained.items():
         value = value_usd({element: grams}, "china", day, materials)
-        share = _share("refine", element, None, materials)
-        numerator = total([numerator, (0.0, value[1] * share[1] / 100, value[2] * share[2] / 100)])
+        if magnet_origin == "CN":
+            numerator = total([numerator, value])
+        else:
+            share = _share("refine", element, None, materials)
+            numerator = total([numerator, (0.0, value[1] * share[1] / 100, value[2] * share[2] / 100)])
     denominator = None
     if magnets and not controls.rule.finished_goods:
         prices = {item.material: _magnet_price(item.material, day, materials) for item in magnets}
@@ -207,8 +217,17 @@ def _confidence(items: Sequence[BillItem]) -> Confidence:
     return weakest(found)
 
 
-def measure(bill: Bill, origin: str | None, day: date, controls: Controls, materials: MaterialReference) -> Exposure:
-    """The exposure of one unit. `origin`: where the goods were made, which says something about their magnets."""
+def measure(
+    bill: Bill,
+    origin: str | None,
+    day: date,
+    controls: Controls,
+    materials: MaterialReference,
+    *,
+    bare_magnet: bool = False,
+) -> Exposure:
+    """The exposure of one unit. `origin`: where the goods were made, which says something about their magnets, and all
+    if they are a `bare_magnet`."""
     if not bill.items:
         return Exposure(None, bill.missing_facts, "L")
     items = bill.items
@@ -224,10 +243,11 @@ def measure(bill: Bill, origin: str | None, day: date, controls: Controls, mater
     for item in items:
         if item.material is not None:
             magnets[item.material] = total([magnets.get(item.material, NOTHING), item.magnet_g])
-    rule = _content_rule(items, controls, day, materials)
+    magnet_origin = origin if bare_magnet else None
+    rule = _content_rule(items, controls, day, materials, magnet_origin)
     missing = bill.missing_facts
     if rule["verdict"] == "indeterminate":
-        missing = (*missing, "magnet_origin")
+        missing = (*missing, _unknown_of_magnet(magnet_origin))
     controlled_by = {
         measure_id: tuple(element for element in listed if element in elements)
         for measure_id, elements in controls.elements.items()
@@ -247,7 +267,7 @@ def measure(bill: Bill, origin: str | None, day: date, controls: Controls, mater
             "china": dollars(value_usd(all_grams, "china", day, materials)),
             "outside_china": dollars(value_usd(all_grams, "outside_china", day, materials)),
         },
-        "china_share_percent": _china_shares(all_grams, magnets, origin, materials),
+        "china_share_percent": _china_shares(all_grams, magnets, origin, materials, magnet_origin),
         "controlled_by": controlled_by,
         "content_rule": rule,
         "confidence": confidence,
@@ -261,12 +281,21 @@ def measure(bill: Bill, origin: str | None, day: date, controls: Controls, mater
     return Exposure(block, missing, confidence)
 
 
-def exposure(bill: Bill, origin: str | None, book: Book, materials: MaterialReference) -> Exposure:
+def _unknown_of_magnet(origin: str | None) -> str:
+    """What would settle the verdict: where the magnet was made, else what is in it, else where that was refined."""
+    if origin is None:
+        return "magnet_origin"
+    return "magnet_grade" if origin == "CN" else "heavy_rare_earth_origin"
+
+
+def exposure(
+    bill: Bill, origin: str | None, book: Book, materials: MaterialReference, *, bare_magnet: bool = False
+) -> Exposure:
     """The exposure of one unit under a book.
 
     Prices are those of the book's regime date, so that a book number stands for one answer.
     """
-    return measure(bill, origin, book.number.regime, book_controls(book), materials)
+    return measure(bill, origin, book.number.regime, book_controls(book), materials, bare_magnet=bare_magnet)
 
 
 def book_controls(book: Book) -> Controls:

@@ -113,9 +113,9 @@ def _profile(part: Part, found: FamilyFound, context: Context) -> PartProfile:
     missing = [] if origin is not None else ["country_of_origin"]
     exposed = Exposure(None, ("part_family",), "L")
     if family is not None:
-        exposed = exposure(
-            part_bill(family, context.reference.materials), origin, context.book, context.reference.materials
-        )
+        materials = context.reference.materials
+        bill = part_bill(family, materials)
+        exposed = exposure(bill, origin, context.book, materials, bare_magnet=family.bare_magnet)
     line_confidence: Confidence = "M" if line is not None and len(lines) == 1 else "L"
     origin_confidence: Confidence = "M" if origin is not None else "L"
     confidence = weakest((origin_confidence, line_confidence, found.confidence, exposed.confidence))

@@ -182,6 +182,7 @@ class PartFamily(_Row):
     hts: tuple[Annotated[str, Field(pattern=r"^[0-9]{4}(\.[0-9]{2})?$")], ...] = ()
     words: tuple[Annotated[str, Field(pattern=r"^[A-Z0-9]+( \+?[A-Z0-9]+)*$")], ...] = Field(min_length=1)
     rank: int = 0
+    bare_magnet: bool = Field(False, description="The part is the magnet itself: its origin is the magnet's.")
 
 
 class CustomsValueShare(_RangeRow):

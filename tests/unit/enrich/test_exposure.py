@@ -194,6 +194,21 @@ def test_verdict_of_a_magnet_with_dysprosium_needs_the_magnets_origin() -> None:
     assert "magnet_origin" in found.missing_facts
 
 
+@pytest.mark.parametrize(
+    ("origin", "verdict", "missing"),
+    [
+        ("CN", "at_or_above", None),
+        ("JP", "indeterminate", "heavy_rare_earth_origin"),
+        (None, "indeterminate", "magnet_origin"),
+    ],
+)
+def test_of_a_bare_magnet_the_parts_origin_is_the_magnets(origin: str, verdict: str, missing: str | None) -> None:
+    with_dysprosium = part_bill(MATERIALS.families["eps_motor"], MATERIALS)
+    found = measure(with_dysprosium, origin, DAY, CONTROLS, MATERIALS, bare_magnet=True)
+    assert block(found)["content_rule"]["verdict"] == verdict
+    assert found.missing_facts == (() if missing is None else (missing,))
+
+
 def test_verdict_of_a_magnet_without_controlled_elements_is_below() -> None:
     found = of_family("loudspeaker")
     rule = block(found)["content_rule"]

@@ -1,6 +1,6 @@
 """VINs whose answer was decided from the fact sheet before lotrisk was asked (its sections 3, 5 and 8).
 
-`golden_vins.csv`: an empty cell is not asked, `-` is null; `row` names the rows of the fact sheet that a VIN stands for.
+`golden_vins.csv`: an empty cell is not asked, `-` is null; `row` names the rows of the fact sheet that it stands for.
 """
 
 from __future__ import annotations
