@@ -26,10 +26,6 @@ class InputRecord(Protocol):
     def value(self) -> bytes | None: ...
     @property
     def headers(self) -> Headers: ...
-    @property
-    def serialized_key_size(self) -> int: ...
-    @property
-    def serialized_value_size(self) -> int: ...
 
 
 class RecordBatch:
@@ -55,9 +51,10 @@ class RecordBatch:
         if self.records and records[0].offset <= self.records[-1].offset:
             raise ValueError(f"{self.tp}: offset {records[0].offset} does not follow {self.records[-1].offset}")
         self.records.extend(records)
-        self.bytes += RECORD_BYTES * len(records) + sum(
-            record.serialized_key_size + record.serialized_value_size for record in records
-        )
+        size = RECORD_BYTES * len(records)
+        for record in records:
+            size += len(record.key or b"") + len(record.value or b"")
+        self.bytes += size
 
     @property
     def topic(self) -> str:

@@ -17,7 +17,7 @@ import aiokafka
 from aiokafka import TopicPartition
 from aiokafka.client import ConnectionGroup
 from aiokafka.coordinator.assignors.sticky.sticky_assignor import StickyPartitionAssignor
-from aiokafka.errors import KafkaError
+from aiokafka.errors import ConsumerStoppedError, KafkaError
 from aiokafka.protocol.group import LeaveGroupRequest
 from faust.tables.recovery import RebalanceAgain
 from faust.transport.drivers import aiokafka as stock
@@ -26,6 +26,7 @@ from faust.types import TP, ConsumerMessage
 from streams import failpoints
 from streams.connection import aiokafka_options
 from streams.settings import ProcessingGuarantee, Settings
+from streams.transport import wire
 from streams.transport.batch import InputRecord, RecordBatch
 
 if TYPE_CHECKING:
@@ -104,6 +105,21 @@ class ConsumerThread(stock.AIOKafkaConsumerThread):  # type: ignore[misc]  # Fau
             metadata_max_age_ms=30_000,
             **aiokafka_options(settings),
         )
+
+    async def _fetch_records(
+        self,
+        consumer: aiokafka.AIOKafkaConsumer,
+        active_partitions: set[TP],
+        timeout: float | None = None,
+        max_records: int | None = None,
+    ) -> Mapping[TopicPartition, list[InputRecord]]:
+        if not self.consumer.flow_active:
+            return {}
+        fetcher = consumer._fetcher
+        if consumer._closed or fetcher._closed:
+            raise ConsumerStoppedError
+        with fetcher._subscriptions.fetch_context():
+            return await wire.fetched(fetcher, active_partitions, timeout or 0.0, max_records or POLL_RECORDS)
 
     def close(self) -> None:
         """Faust calls this when a rebalance meets a stop: it would close the connections, and the group not be left."""

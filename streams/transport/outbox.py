@@ -20,11 +20,10 @@ from streams.connection import aiokafka_options
 from streams.settings import Settings
 from streams.topics import OUTPUT_MAX_BYTES
 from streams.transport.batch import Headers
+from streams.transport.wire import BATCH_BYTES, OutgoingBatch
 
 log = logging.getLogger(__name__)
 
-BATCH_BYTES = 900_000
-"""Uncompressed bytes of a batch: large enough for zstd to work well, below the topics' limit."""
 RECORD_OVERHEAD_BYTES = 512
 """More than the framing of a batch that holds a single record."""
 
@@ -50,33 +49,58 @@ class Landed(NamedTuple):
 class Draft:
     """Records of one lane's batch, built and not yet sent; made by `Outbox.draft`. `step` begins failpoints' names."""
 
-    def __init__(self, producer: AIOKafkaProducer, step: str = "batch") -> None:
-        self._producer = producer
+    def __init__(self, *, transactional: bool, step: str = "batch") -> None:
+        self._transactional = transactional
         self.step = step
-        self._open: dict[str, Any] = {}
-        self._batches: dict[str, list[Any]] = {}
+        self._open: dict[str, OutgoingBatch] = {}
+        self._batches: dict[str, list[OutgoingBatch]] = {}
+        self._elsewhere: dict[tuple[str, int], list[OutgoingBatch]] = {}
         self.records = 0
 
     def add(self, topic: str, key: bytes | None, value: bytes | None, headers: Headers, timestamp_ms: int) -> None:
         """Append one record for `topic`; a full batch is closed and the next begun."""
-        builder = self._open.get(topic)
-        if builder is None or builder.append(timestamp=timestamp_ms, key=key, value=value, headers=headers) is None:
-            if builder is not None:
-                builder.close()
-            builder = self._open[topic] = self._producer.create_batch()
-            self._batches.setdefault(topic, []).append(builder)
+        batch = self._open.get(topic)
+        if batch is None or not batch.add(key, value, headers, timestamp_ms):
+            if batch is not None:
+                batch.close()
+            batch = self._open[topic] = OutgoingBatch(transactional=self._transactional)
+            self._batches.setdefault(topic, []).append(batch)
             # The first record of a batch is taken whatever its size; record_fits was asked before.
-            builder.append(timestamp=timestamp_ms, key=key, value=value, headers=headers)
+            batch.add(key, value, headers, timestamp_ms)
         self.records += 1
 
-    def batches(self, *, last: str) -> tuple[list[tuple[str, Any]], list[tuple[str, Any]]]:
-        """The closed batches: those that go first, and those of the topic `last`."""
-        first: list[tuple[str, Any]] = []
-        final: list[tuple[str, Any]] = []
-        for topic, builders in self._batches.items():
-            for builder in builders:
-                builder.close()
-                (final if topic == last else first).append((topic, builder))
+    def add_to(
+        self, partition: int, topic: str, key: bytes, value: bytes | None, headers: Headers, timestamp_ms: int
+    ) -> None:
+        """Append one record for another partition than the lane's."""
+        batches = self._elsewhere.setdefault((topic, partition), [])
+        if not batches or not batches[-1].add(key, value, headers, timestamp_ms):
+            if batches:
+                batches[-1].close()
+            batches.append(OutgoingBatch(transactional=self._transactional))
+            batches[-1].add(key, value, headers, timestamp_ms)
+        self.records += 1
+
+    async def elsewhere(self) -> list[tuple[str, int, OutgoingBatch]]:
+        """The batches for other partitions than the lane's, ready to be sent."""
+        found: list[tuple[str, int, OutgoingBatch]] = []
+        for (topic, partition), batches in self._elsewhere.items():
+            batches[-1].close()
+            for batch in batches:
+                await batch.ready()
+                found.append((topic, partition, batch))
+        return found
+
+    async def batches(self, *, last: str) -> tuple[list[tuple[str, OutgoingBatch]], list[tuple[str, OutgoingBatch]]]:
+        """The batches, ready to be sent: those that go first, and those of the topic `last`."""
+        first: list[tuple[str, OutgoingBatch]] = []
+        final: list[tuple[str, OutgoingBatch]] = []
+        for batch in self._open.values():
+            batch.close()
+        for topic, batches in self._batches.items():
+            for batch in batches:
+                await batch.ready()
+                (final if topic == last else first).append((topic, batch))
         return first, final
 
 
@@ -127,7 +151,7 @@ class Outbox:
 
     def draft(self, step: str = "batch") -> Draft:
         """An empty draft, to be published through this outbox only; `step` is `batch` or `rerate`."""
-        return Draft(self._producer, step)
+        return Draft(transactional=self.transactional_id is not None, step=step)
 
     async def publish(
         self, draft: Draft, partition: int, *, last: str, offsets: Mapping[tuple[str, int], int]
@@ -141,27 +165,28 @@ class Outbox:
             DeliveryError: something wasn't acknowledged, or not in time; nothing may be sent through this outbox again.
             ProducerFenced: a newer owner has the partition.
         """
-        first, final = draft.batches(last=last)
+        ours, enriched = await draft.batches(last=last)
+        first = [*await draft.elsewhere(), *((topic, partition, batch) for topic, batch in ours)]
+        final = [(topic, partition, batch) for topic, batch in enriched]
         if self.transactional_id is None:
-            await self._within(self._send(first, partition, draft.step), "delivery")
-            landed = await self._within(self._send(final, partition, draft.step), "delivery")
+            await self._within(self._send(first, draft.step), "delivery")
+            landed = await self._within(self._send(final, draft.step), "delivery")
             await failpoints.reach(draft.step + ".delivered")
         else:
-            landed = await self._within(self._transaction(first, final, partition, offsets, draft.step), "transaction")
+            landed = await self._within(self._transaction(first, final, offsets, draft.step), "transaction")
         if not final:
             return None
-        return Landed(landed[0], landed[-1] + final[-1][1].record_count())
+        return Landed(landed[0], landed[-1] + final[-1][2].record_count())
 
     async def _transaction(
         self,
-        first: list[tuple[str, Any]],
-        final: list[tuple[str, Any]],
-        partition: int,
+        first: list[tuple[str, int, OutgoingBatch]],
+        final: list[tuple[str, int, OutgoingBatch]],
         offsets: Mapping[tuple[str, int], int],
         step: str,
     ) -> list[int]:
         await self._producer.begin_transaction()
-        landed = await self._send(first + final, partition, step)
+        landed = await self._send(first + final, step)
         await failpoints.reach(step + ".delivered")
         if offsets:
             await self._producer.send_offsets_to_transaction(
@@ -171,9 +196,11 @@ class Outbox:
         await self._producer.commit_transaction()
         return landed[len(first) :]
 
-    async def _send(self, batches: list[tuple[str, Any]], partition: int, step: str) -> list[int]:
+    async def _send(self, batches: list[tuple[str, int, OutgoingBatch]], step: str) -> list[int]:
         """Send and await every delivery; the offset of each batch's first record."""
-        futures = [await self._producer.send_batch(builder, topic, partition=partition) for topic, builder in batches]
+        futures = [
+            await self._producer.send_batch(batch, topic, partition=partition) for topic, partition, batch in batches
+        ]
         await failpoints.reach(step + ".sent")
         # A failed batch doesn't fail the transaction, so every one is looked at.
         results = await asyncio.gather(*futures, return_exceptions=True)

@@ -20,16 +20,6 @@ class Record:
     headers: Headers = ()
     timestamp: int = 0
 
-    @property
-    def serialized_key_size(self) -> int:
-        """As aiokafka has it: -1 without a key."""
-        return -1 if self.key is None else len(self.key)
-
-    @property
-    def serialized_value_size(self) -> int:
-        """As aiokafka has it: -1 without a value."""
-        return -1 if self.value is None else len(self.value)
-
 
 TOPIC = TP("dms.vehicles", 3)
 

@@ -5,21 +5,25 @@ from __future__ import annotations
 import ast
 import asyncio
 import inspect
+import re
 from importlib.metadata import entry_points, version
 from pathlib import Path
+from types import ModuleType
 
 import aiokafka
 import faust
 import pytest
 from aiokafka.client import AIOKafkaClient, ConnectionGroup
 from aiokafka.consumer import group_coordinator, subscription_state
+from aiokafka.consumer.fetcher import Fetcher, FetchResult, PartitionRecords
 from aiokafka.coordinator.assignors.sticky.sticky_assignor import StickyPartitionAssignor
+from aiokafka.producer.message_accumulator import MessageAccumulator, MessageBatch
 from aiokafka.protocol.group import LeaveGroupRequest
 from faust.tables import recovery
 from faust.transport import consumer as faust_consumer
 from faust.transport.drivers import aiokafka as stock
 
-from streams.transport import driver
+from streams.transport import driver, wire
 from streams.transport.driver import SUPPORTED, Transport, check_versions
 
 
@@ -163,16 +167,54 @@ def test_consumer_options_are_still_known() -> None:
     assert asked <= set(parameters(aiokafka.AIOKafkaConsumer.__init__))
 
 
-def test_every_private_member_the_driver_touches_is_guarded_here() -> None:
-    own = {
-        node.name
-        for node in ast.walk(ast.parse(Path(driver.__file__).read_text("utf-8")))
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
-    } | {"_open", "_full", "_room", "_fetching", "_assignor"}
+@pytest.mark.parametrize("module", [driver, wire], ids=lambda module: str(module.__name__))
+def test_every_private_member_that_is_touched_is_guarded_here(module: ModuleType) -> None:
+    tree = ast.parse(Path(str(module.__file__)).read_text("utf-8"))
+    own = {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)} | {
+        "_open", "_full", "_room", "_fetching", "_assignor", "_builder", "_count", "_producer", "_wire",
+    }  # fmt: skip
     touched = {
         node.attr
-        for node in ast.walk(ast.parse(Path(driver.__file__).read_text("utf-8")))
+        for node in ast.walk(tree)
         if isinstance(node, ast.Attribute) and node.attr.startswith("_") and not node.attr.startswith("__")
     }
     here = Path(__file__).read_text("utf-8")
     assert [name for name in sorted(touched - own) if f"{name}" not in here] == []
+
+
+def test_fetching_is_still_done_as_it_is_done_here() -> None:
+    asked = source(stock.AIOKafkaConsumerThread._fetch_records)
+    for said in ("consumer._fetcher", "consumer._closed or fetcher._closed", "fetcher._subscriptions.fetch_context()"):
+        assert said in asked
+    loop = source(Fetcher.fetched_records)
+    for said in (
+        "self._subscriptions.reassignment_in_progress", "self._subscriptions.wait_for_assignment()",
+        "self._subscriptions.is_assigned(tp)", "del self._records[tp]", "self._notify(self._wait_consume_future)",
+        "res_or_error.check_raise()", "waiter = self._create_fetch_waiter()", "not done or self._closed",
+        "waiter.result()",
+    ):  # fmt: skip
+        assert said in loop, said
+    for said in ("self.check_assignment(tp) or not self.has_more()", "self._update_position()",
+                 "self._partition_records = None"):  # fmt: skip
+        assert said in source(FetchResult.getall), said
+    assert "tp = self._topic_partition" in source(FetchResult.getall)
+
+
+def test_batches_are_still_left_out_as_they_are_left_out_here() -> None:
+    text = source(PartitionRecords._unpack_records)
+    for said in (
+        "tp = self._tp", "records = self._records", "self._check_crcs and not next_batch.validate_crc()",
+        "self._isolation_level == READ_COMMITTED", "next_batch.producer_id is not None",
+        "self._consume_aborted_up_to(next_batch.base_offset)", "self._contains_abort_marker(next_batch)",
+        "self._aborted_producers.discard(next_batch.producer_id)", "next_batch.producer_id in self._aborted_producers",
+        "self.next_fetch_offset = next_batch.next_offset",
+    ):  # fmt: skip
+        assert said in text, said
+    assert "self._records_iterator = self._unpack_records()" in source(PartitionRecords.__init__)
+
+
+def test_a_sender_asks_of_a_batch_what_ours_answers() -> None:
+    asked = set(re.findall(r"self\._builder\.(\w+)", source(MessageBatch))) - {"append"}
+    assert asked == {"record_count", "closed", "_set_producer_state", "_build"}
+    assert "batch._builder.close()" in source(MessageAccumulator)
+    assert all(callable(getattr(wire.OutgoingBatch, name)) for name in (*asked, "close"))

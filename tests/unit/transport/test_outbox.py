@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from aiokafka import TopicPartition
 from aiokafka.errors import ConcurrentTransactions
@@ -17,16 +17,17 @@ from schemas.cloudevents import EventType, HeaderTemplate
 from schemas.dead_letter import DETAIL_MAX_CHARACTERS, dead_letter_headers
 from streams.settings import Settings
 from streams.topics import INPUT_MAX_BYTES, OUTPUT_MAX_BYTES
-from streams.transport.outbox import BATCH_BYTES, REFUSED_SECONDS, Draft, Outbox, record_fits
+from streams.transport.outbox import REFUSED_SECONDS, Draft, Outbox, record_fits
+from streams.transport.wire import BATCH_BYTES
 
 FINAL, FIRST = "vehicles.enriched", "dms.vehicles.dlq"
 
 
-def with_draft(scene: Callable[[Draft], None]) -> None:
+def with_draft(scene: Callable[[Draft], Awaitable[None]]) -> None:
     """Run `scene` with a draft of a producer that is never started: building batches needs no broker."""
 
     async def run() -> None:
-        scene(Outbox(Settings(), None).draft())
+        await scene(Outbox(Settings(), None).draft())
 
     asyncio.run(run())
 
@@ -34,11 +35,11 @@ def with_draft(scene: Callable[[Draft], None]) -> None:
 @settings(max_examples=30, deadline=None)
 @given(st.lists(st.tuples(st.sampled_from([FINAL, FIRST]), st.integers(0, 400_000)), max_size=30))
 def test_every_record_is_in_a_batch_of_its_topic(records: list[tuple[str, int]]) -> None:
-    def scene(draft: Draft) -> None:
+    async def scene(draft: Draft) -> None:
         for topic, size in records:
             draft.add(topic, b"k", b"x" * size, [], 1)
         assert draft.records == len(records)
-        first, final = draft.batches(last=FINAL)
+        first, final = await draft.batches(last=FINAL)
         held: Counter[str] = Counter()
         for topic, builder in (*first, *final):
             held[topic] += builder.record_count()
@@ -51,10 +52,10 @@ def test_every_record_is_in_a_batch_of_its_topic(records: list[tuple[str, int]])
 
 
 def test_a_record_larger_than_a_batch_gets_one_of_its_own() -> None:
-    def scene(draft: Draft) -> None:
+    async def scene(draft: Draft) -> None:
         for value in (b"small", b"x" * (BATCH_BYTES + 1), b"small"):
             draft.add(FINAL, b"k", value, [], 1)
-        _, final = draft.batches(last=FINAL)
+        _, final = await draft.batches(last=FINAL)
         assert [builder.record_count() for _, builder in final] == [1, 1, 1]
 
     with_draft(scene)
