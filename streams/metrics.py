@@ -13,6 +13,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from math import nan
 from types import MappingProxyType
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
@@ -97,9 +98,42 @@ FLAG_EVENTS = Metric(
 RERATED = Metric(
     "lotrisk_rerated_total",
     Kind.COUNTER,
-    "Held records brought up to a new book, by result: changed (published again) or unchanged.",
+    "Held records brought up to a new book, by result: changed (published), unchanged, refused (left as it is).",
     ("topic", "result"),
     "records",
+)
+RERATE_PENDING = Metric(
+    "lotrisk_rerate_pending_records",
+    Kind.GAUGE,
+    "Held records, about, that re-rating has still to look at under the book in use; 0 when it is through.",
+    _LANE,
+    "records",
+)
+RERATE_SPEED = Metric(
+    "lotrisk_rerate_records_per_second",
+    Kind.GAUGE,
+    "Held records that re-rating looks at a second, since the book in use came; 0 when it is through.",
+    _LANE,
+)
+RERATE_REMAINING = Metric(
+    "lotrisk_rerate_remaining_seconds",
+    Kind.GAUGE,
+    "How long re-rating will still take at its speed until now; NaN before that is known, 0 when it is through.",
+    _LANE,
+    "seconds",
+)
+RERATE_SECONDS = Metric(
+    "lotrisk_rerate_duration_seconds",
+    Kind.GAUGE,
+    "How long the last re-rating that rated anything took, from the new book in use to the last record.",
+    _LANE,
+    "seconds",
+)
+RERATE_BOOK = Metric(
+    "lotrisk_rerate_book_info",
+    Kind.GAUGE,
+    "1 for the number of the highest book under which all that is held is known to be right.",
+    (*_LANE, "book"),
 )
 BATCH_RECORDS = Metric(
     "lotrisk_batch_records",
@@ -200,7 +234,7 @@ BUILD_INFO = Metric("lotrisk_build_info", Kind.GAUGE, "1 for the version of the 
 
 CATALOGUE: tuple[Metric, ...] = (
     RECORDS_IN, RECORDS_OUT, RECORDS_UNCHANGED, RECORDS_SUPERSEDED, TOMBSTONES, DEAD_LETTERS, NOTES,
-    FLAG_EVENTS, RERATED,
+    FLAG_EVENTS, RERATED, RERATE_PENDING, RERATE_SPEED, RERATE_REMAINING, RERATE_SECONDS, RERATE_BOOK,
     BATCH_RECORDS, BATCH_BYTES, BATCH_SECONDS, LATENCY_SECONDS,
     TRANSACTIONS_COMMITTED, TRANSACTIONS_ABORTED, TRANSACTION_SECONDS, FENCED_PRODUCERS, REBALANCES,
     LAG, COMMITTED_AGE, PAUSED, IN_FLIGHT_RECORDS, IN_FLIGHT_BYTES,
@@ -278,19 +312,75 @@ class Progress:
         return max(0.0, now - self.since) if self.lag else 0.0
 
 
+class RerateProgress:
+    """How far one lane is in bringing what it holds up to the book in use. Times are Unix seconds.
+
+    `book`: the highest one under which all is known to be right, None before the first scan is through. `rated`: how
+    many records were below the book since it came.
+    """
+
+    __slots__ = ("_began", "_passed", "_scan_began", "_total", "book", "last_seconds", "rated")
+
+    def __init__(self) -> None:
+        self.book: str | None = None
+        self.rated = 0
+        self.last_seconds = 0.0
+        self._began: float | None = None
+        self._scan_began = 0.0
+        self._total = 0
+        self._passed = 0
+
+    def begin(self, total: int, now: float) -> None:
+        """A scan of about `total` records begins, or will soon; where one is under way it begins anew."""
+        if self._began is None:
+            self._began = now
+            self.rated = 0
+        self._scan_began, self._total, self._passed = now, total, 0
+
+    def advance(self, passed: int, rated: int) -> None:
+        """A slice is done: records it looked at, and those of them that were below the book."""
+        self._passed += passed
+        self.rated += rated
+
+    def end(self, book: str, now: float) -> None:
+        """The scan is through."""
+        if self.rated and self._began is not None:
+            self.last_seconds = now - self._began
+        self.book, self._began = book, None
+
+    @property
+    def pending(self) -> int:
+        """Records still to be looked at."""
+        return 0 if self._began is None else max(1, self._total - self._passed)
+
+    def per_second(self, now: float) -> float:
+        """Records looked at a second; 0 where nothing is under way, or nothing known."""
+        spent = now - self._scan_began
+        return 0.0 if self._began is None or spent <= 0 else self._passed / spent
+
+    def remaining_seconds(self, now: float) -> float:
+        """How long it will take at this speed; 0 where nothing is under way, NaN where nothing is known."""
+        if self._began is None:
+            return 0.0
+        speed = self.per_second(now)
+        return self.pending / speed if speed else nan
+
+
 class LaneMetrics:
     """What one lane counts and shows: call `batch` once a batch, set the attributes when they change.
 
-    Attributes read at each scrape: `progress` (lag and age), `paused`, `in_flight_records`, `in_flight_bytes`.
+    Attributes read at each scrape: `progress` (lag and age), `rerate`, `paused`, `in_flight_records`,
+    `in_flight_bytes`.
     """
 
     __slots__ = ("_bound", "_metrics", "in_flight_bytes", "in_flight_records", "partition", "paused", "progress",
-                 "topic")  # fmt: skip
+                 "rerate", "topic")  # fmt: skip
 
     def __init__(self, metrics: Metrics, topic: str, partition: int) -> None:
         self.topic = topic
         self.partition = partition
         self.progress = Progress()
+        self.rerate = RerateProgress()
         self.paused = False
         self.in_flight_records = 0
         self.in_flight_bytes = 0
@@ -359,11 +449,17 @@ class LaneMetrics:
         for change, count in changes.items():
             self._metrics.flag_events.labels(self.topic, _code(change)).inc(count)
 
-    def rerated(self, *, changed: int, unchanged: int) -> None:
-        """Count held records that were brought up to a new book."""
-        for result, count in (("changed", changed), ("unchanged", unchanged)):
+    def now(self) -> float:
+        """Unix seconds, by the clock of all metrics."""
+        return self._metrics.clock()
+
+    def rerated(self, *, changed: int, unchanged: int, notes: Mapping[str, int] = _NONE) -> None:
+        """Count held records that were brought up to a new book; `notes` say why others were refused."""
+        for result, count in (("changed", changed), ("unchanged", unchanged), ("refused", sum(notes.values()))):
             if count:
                 self._metrics.rerated.labels(self.topic, result).inc(count)
+        for code, count in notes.items():
+            self.note(code, count)
 
     def fenced(self) -> None:
         """Count a producer that a newer owner shut out."""
@@ -420,6 +516,10 @@ class _LaneGauges:
         (PAUSED, lambda lane, now: float(lane.paused)),
         (IN_FLIGHT_RECORDS, lambda lane, now: lane.in_flight_records),
         (IN_FLIGHT_BYTES, lambda lane, now: lane.in_flight_bytes),
+        (RERATE_PENDING, lambda lane, now: lane.rerate.pending),
+        (RERATE_SPEED, lambda lane, now: lane.rerate.per_second(now)),
+        (RERATE_REMAINING, lambda lane, now: lane.rerate.remaining_seconds(now)),
+        (RERATE_SECONDS, lambda lane, now: lane.rerate.last_seconds),
     )
 
     def __init__(self, lanes: Mapping[tuple[str, int], LaneMetrics], clock: Callable[[], float]) -> None:
@@ -427,7 +527,7 @@ class _LaneGauges:
         self._clock = clock
 
     def describe(self) -> Iterable[Family]:
-        for metric, _ in self._SHOWN:
+        for metric in (*(metric for metric, _ in self._SHOWN), RERATE_BOOK):
             yield GaugeMetricFamily(metric.name, metric.help, labels=metric.labels)
 
     def collect(self) -> Iterator[Family]:
@@ -438,6 +538,11 @@ class _LaneGauges:
             for (topic, partition), lane in lanes:
                 family.add_metric([topic, str(partition)], value(lane, now))
             yield family
+        books = GaugeMetricFamily(RERATE_BOOK.name, RERATE_BOOK.help, labels=RERATE_BOOK.labels)
+        for (topic, partition), lane in lanes:
+            if lane.rerate.book is not None:
+                books.add_metric([topic, str(partition), lane.rerate.book], 1)
+        yield books
 
 
 class Metrics:

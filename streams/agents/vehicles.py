@@ -7,6 +7,7 @@ import faust
 from schemas.cloudevents import EventType
 from schemas.enriched import OWNED_FIELDS_VEHICLE
 from streams.app import LotriskApp, batch_topic
+from streams.enrich.unmoved import UnmovedVehicles
 from streams.enrich.vehicle import enrich_vehicle
 from streams.topics import VEHICLES, VEHICLES_DLQ, VEHICLES_ENRICHED
 from streams.transport.batch import RecordBatch
@@ -21,6 +22,7 @@ PIPELINE = Pipeline(
     enrich=enrich_vehicle,
     identity="vin",
     owned=OWNED_FIELDS_VEHICLE,
+    unmoved=UnmovedVehicles,
 )
 
 

@@ -72,7 +72,7 @@ def rate_vehicle(record: Vehicle, profile: VehicleProfile, context: Context) -> 
     first = window[0] if window else today
     if cost is not None and cost.first < first:
         first = cost.first
-    rated = _rated_as(record.usmca, record.us_content_share, first, profile, context)
+    rated = rated_as(record.usmca, record.us_content_share, first, profile, context)
     missing: list[str] = []
     price = None if record.msrp_usd is None else cents(record.msrp_usd)
     if price is None:
@@ -206,9 +206,10 @@ def _date_of(record: Vehicle, basis: str) -> date | None:
     return day
 
 
-def _rated_as(
+def rated_as(
     usmca: bool | None, us_content: float | None, first: date, profile: VehicleProfile, context: Context
 ) -> RatedAs:
+    """The profile under what a record says of USMCA, with a schedule from `first` on at the latest."""
     key = (usmca, us_content)
     found = profile.rated.get(key)
     earliest = context.book.trade.first_day

@@ -45,6 +45,14 @@ class DlqLimit:
             return Tripped(f"{share:.1f}% of the last {WINDOW:,} records were rejected (limit {self._max_percent:g}%)")
         return None
 
+    def copy(self) -> DlqLimit:
+        """The same counts in another object: what a batch that is rated again must not add to twice."""
+        copied = DlqLimit(self._max_consecutive, self._max_percent)
+        copied._consecutive = self._consecutive
+        copied._window = self._window.copy()
+        copied._rejected = self._rejected
+        return copied
+
     def _push(self, *, rejected: bool) -> None:
         if len(self._window) == WINDOW and self._window[0]:
             self._rejected -= 1

@@ -14,22 +14,19 @@ from aiokafka.errors import ProducerFenced
 from streams import failpoints
 from streams.enrich.context import Context
 from streams.metrics import LaneMetrics
-from streams.policy.book import BookNumber
 from streams.state.view import PartitionState
 from streams.transport.batch import RecordBatch
 from streams.transport.dlq_limit import DlqLimit, Tripped
 from streams.transport.lease import Lease
 from streams.transport.outbox import Outbox
 from streams.transport.rater import BookBehindError, Findings, LanePlace, Rater
+from streams.transport.rerating import RerateSlot, Rerating
 
 if TYPE_CHECKING:
     from streams.tracing import Tracing
 
 log = logging.getLogger(__name__)
 
-RERATE_RECORDS = 250
-RERATE_SECONDS = 0.010
-"""A slice of re-rating: so many held records at most, and about this long, before live batches have their turn."""
 DEAD_LETTERS_LOGGED = 5
 """Dead letters of a batch that have a log line each."""
 BOOK_WAIT_SECONDS = 0.2
@@ -38,16 +35,26 @@ BOOK_PATIENCE = 150
 
 
 class _Turn:
-    """One of the places at which lanes enrich; given back once."""
+    """One of the places at which lanes enrich, and with it the slot of re-rating; given back once."""
 
-    def __init__(self, turns: asyncio.Semaphore) -> None:
-        self._turns: asyncio.Semaphore | None = turns
+    def __init__(self, turns: asyncio.Semaphore, slot: RerateSlot | None) -> None:
+        self._turns = turns
+        self._slot = slot
+        self._has_place = False
+
+    async def begin(self) -> None:
+        """Wait for a place."""
+        await self._turns.acquire()
+        self._has_place = True
 
     def over(self) -> None:
         """Let the next lane enrich."""
-        if self._turns is not None:
+        slot, self._slot = self._slot, None
+        if slot is not None:
+            slot.free()
+        if self._has_place:
+            self._has_place = False
             self._turns.release()
-            self._turns = None
 
 
 class Lane:
@@ -63,6 +70,7 @@ class Lane:
         *,
         lease: Lease,
         turns: asyncio.Semaphore,
+        slot: RerateSlot,
         outbox: Outbox,
         state: PartitionState,
         context: Callable[[], Context],
@@ -82,6 +90,7 @@ class Lane:
         self.finished_offset: int | None = None
         self.paused_because: str | None = None
         self._turns = turns
+        self._slot = slot
         self._context = context
         self._since = since
         self._seal = seal
@@ -93,9 +102,7 @@ class Lane:
         self._source = place.source
         self._enriched = place.enriched
         self._rater = Rater(place, state, limit, tracing)
-        self._rated_up_to: BookNumber | None = None
-        self._scan_after: bytes | None = None
-        self._scanning: BookNumber | None = None
+        self._rerating = Rerating(state, self._rater, metrics, place.pipeline.unmoved)
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -129,6 +136,7 @@ class Lane:
 
     def book_changed(self) -> None:
         """A new book is in force: what is held has to be brought up to it."""
+        self._rerating.due()
         self._arrived.set()
 
     async def _run(self) -> None:
@@ -136,24 +144,10 @@ class Lane:
             while True:
                 if not await self._next():
                     continue
-                # Until its turn comes the batch waits and is joined, and a revoke need not wait for it.
-                await self._turns.acquire()
-                turn = _Turn(self._turns)
-                batch, self._inbox = self._inbox, None
-                if not self.lease.begin():
-                    turn.over()
+                if self._inbox is None and not self._slot.take(self._arrived.set):
+                    await self._arrived.wait()
                     continue
-                try:
-                    if batch is not None:
-                        self._seal(batch)
-                        self._in_work = batch
-                        await self._work(batch, turn)
-                    else:
-                        await self._rerate(turn)
-                finally:
-                    turn.over()
-                    self._in_work = None
-                    self.lease.end()
+                await self._take_turn(slotted=self._inbox is None)
                 if self.paused_because is not None:
                     return
         except asyncio.CancelledError:
@@ -169,6 +163,28 @@ class Lane:
                 self._fatal(error)
             log.warning("%s[%d]: gave up on a revoked partition: %r", self._source, self.place.partition, error)
 
+    async def _take_turn(self, *, slotted: bool) -> None:
+        """Work on the batch that waits, or else on a slice of re-rating if the slot for it was taken."""
+        # Until its turn comes the batch waits and is joined, and a revoke need not wait for it.
+        turn = _Turn(self._turns, self._slot if slotted else None)
+        try:
+            await turn.begin()
+            batch, self._inbox = self._inbox, None
+            if not self.lease.begin():
+                return
+            try:
+                if batch is not None:
+                    self._seal(batch)
+                    self._in_work = batch
+                    await self._work(batch, turn)
+                elif slotted:
+                    await self._rerate(turn)
+            finally:
+                self._in_work = None
+                self.lease.end()
+        finally:
+            turn.over()
+
     async def _next(self) -> bool:
         """Wait until there is a batch, or held records below the book in force; live batches go first."""
         if self._inbox is None and self._is_rated():
@@ -180,7 +196,7 @@ class Lane:
         return self._inbox is not None or not self._is_rated()
 
     def _is_rated(self) -> bool:
-        return self._rated_up_to == self._context().book.number or self.lease.is_over
+        return self._rerating.is_at(self._context().book.number) or self.lease.is_over
 
     async def _work(self, batch: RecordBatch, turn: _Turn) -> None:
         started = time.perf_counter()
@@ -268,13 +284,8 @@ class Lane:
 
     async def _rerate(self, turn: _Turn) -> None:
         """Bring one slice of held records up to the book in force, never down; a transaction without offsets."""
-        context = self._context()
-        book = context.book.number
         since = None if self._since is None else self._since()
-        if self._scanning != book:
-            self._scanning, self._scan_after = book, None
-        part = self.state.scan(self._scan_after, limit=RERATE_RECORDS, below=book, seconds=RERATE_SECONDS / 2)
-        found = self._rater.rerate(part.records, self.outbox.draft("rerate"), context, since)
+        found = self._rerating.rate(self.outbox.draft("rerate"), self._context(), since)
         turn.over()
         if not self.lease.allows_sending:
             return
@@ -282,8 +293,5 @@ class Lane:
         if found.draft.records:
             await self._publish(found, {})
         elif found.rebooked:
-            self.state.rebook(found.rebooked, book)
-        self.metrics.rerated(changed=len(found.published), unchanged=found.unchanged)
-        self._scan_after = part.after
-        if part.after is None:
-            self._rated_up_to = book
+            self.state.rebook(found.rebooked, found.book)
+        self._rerating.applied(found)

@@ -32,6 +32,7 @@ from streams.transport.lease import Lease
 from streams.transport.outbox import Outbox
 from streams.transport.pipeline import Pipeline
 from streams.transport.rater import LanePlace
+from streams.transport.rerating import RerateSlot
 
 if TYPE_CHECKING:
     from streams.tracing import Tracing
@@ -83,6 +84,7 @@ class Lanes:
         self._leased: tuple[int, frozenset[TP]] | None = None
         self._lock = asyncio.Lock()
         self._turns = asyncio.Semaphore(ENRICHING_AT_ONCE)
+        self._slot = RerateSlot()
         self._revocations = 0
         self._exactly_once = settings.processing_guarantee is ProcessingGuarantee.EXACTLY_ONCE
         self.topic_ids: Mapping[str, str] = {}
@@ -265,6 +267,7 @@ class Lanes:
             place,
             lease=Lease(generation),
             turns=self._turns,
+            slot=self._slot,
             outbox=Outbox(settings, f"{settings.group}-{tp.topic}-{tp.partition}" if self._exactly_once else None),
             state=self._state(tp, place),
             context=self._context,

@@ -12,6 +12,9 @@ from streams.topics import Topic
 
 Enrich = Callable[[bytes | None, bytes | None, Context], Outcome]
 """A pure function of key, value and context."""
+Unmoved = Callable[[Context, Context], Callable[[bytes, bytes], bool]]
+"""From two books of the same reference data to a function of key and canonical record: whether the second is known to
+say the same of it as the first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,3 +31,5 @@ class Pipeline:
     """The field that follows the dealer in a key."""
     owned: frozenset[str] = frozenset()
     """lotrisk's own member names in the enriched record."""
+    unmoved: Unmoved | None = field(default=None, repr=False)
+    """Tells records that need not be rated again under a new book."""

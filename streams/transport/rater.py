@@ -8,9 +8,10 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from math import inf
 from typing import TYPE_CHECKING
 
 import orjson
@@ -31,7 +32,7 @@ from streams import __version__
 from streams.enrich import contribution
 from streams.enrich.context import Context
 from streams.enrich.episodes import NO_FLAGS, Cause, FlagEvent, OpenFlag, event_members, flags_json, merge, read_flags
-from streams.enrich.outcome import Enriched, Reason, Rejected, Removed
+from streams.enrich.outcome import Enriched, Outcome, Reason, Rejected, Removed
 from streams.policy.book import BookNumber
 from streams.state import layout
 from streams.state.order import book_number
@@ -140,6 +141,7 @@ class Rater:
         found = Findings(draft, book)
         enrich = self._place.pipeline.enrich
         now_ms = int(time.time() * 1000)
+        limit = self._limit.copy()
         accepted = 0
         turn_ends = time.perf_counter() + SLICE_SECONDS
         for number, record in enumerate(batch.records, 1):
@@ -151,10 +153,10 @@ class Rater:
                 self._remove(found, record, outcome.key, book, now_ms, span)
             if isinstance(outcome, Rejected):
                 _came_to("dead_letter", span)
-                self._limit.accepted(accepted)
+                limit.accepted(accepted)
                 accepted = 0
                 self._bury(found, record, outcome, now_ms)
-                tripped = self._limit.rejected()
+                tripped = limit.rejected()
                 if tripped is not None:
                     return tripped
             else:
@@ -162,34 +164,65 @@ class Rater:
             if not number % 16 and time.perf_counter() > turn_ends:
                 await asyncio.sleep(0)
                 turn_ends = time.perf_counter() + SLICE_SECONDS
-        self._limit.accepted(accepted)
+        limit.accepted(accepted)
+        self._limit = limit
         keys = [record.key for record in batch.records if record.key is not None]
         if misplaced := count_elsewhere(keys, self._place.partition, self._place.partitions):
             found.notes["wrong_partition"] += misplaced
         return found
 
     def rerate(
-        self, records: Sequence[tuple[bytes, Held]], draft: Draft, context: Context, since: datetime | None
-    ) -> Findings:
+        self,
+        records: Sequence[tuple[bytes, Held]],
+        draft: Draft,
+        context: Context,
+        since: datetime | None,
+        before: Context | None = None,
+        unmoved: Callable[[bytes, bytes], bool] | None = None,
+        *,
+        seconds: float = inf,
+    ) -> tuple[Findings, int]:
         """Bring held records up to the context's book; those that stay as they are only rise in number.
 
-        `since`: when the book came about, the time of what changes with it.
+        `since`: when the book came about, the time of what changes with it. `unmoved` tells which of the records that
+        are right under the book of `before` need not be rated. Second: how many were looked at within `seconds`, one
+        at least where there is one.
         """
         found = Findings(draft, context.book.number)
         enrich = self._place.pipeline.enrich
         book = str(found.book)
+        right_under = None if before is None else before.book.number
         now_ms = int(time.time() * 1000)
+        ends = time.perf_counter() + seconds
+        looked_at = 0
         for key, held in records:
-            outcome = enrich(key, held.canonical, context)
-            if type(outcome) is not Enriched:
-                # The record came through an earlier release and would not through this one: leave it as it stands.
-                found.notes["rerate_refused"] += 1
+            looked_at += 1
+            canonical = held.canonical
+            if unmoved is not None and held.book == right_under and canonical is not None and unmoved(key, canonical):
                 found.rebooked.append(key)
-                continue
-            order = OrderKey(held.order.topic_id, held.order.offset, book)
-            if self._publish(found, outcome, held, order, since, NO_TIME_MS, None, now_ms) is None:
                 found.unchanged += 1
-        return found
+            else:
+                self._rerate_one(found, key, held, enrich(key, canonical, context), book, since, now_ms)
+            if time.perf_counter() > ends:
+                break
+        return found, looked_at
+
+    def _rerate_one(
+        self, found: Findings, key: bytes, held: Held, outcome: Outcome, book: str, since: datetime | None, now_ms: int
+    ) -> None:
+        """Draft what became of one record; one that can't be published any more stays as it stands, and is counted."""
+        if type(outcome) is not Enriched:
+            # It came through an earlier release and would not through this one.
+            found.notes["rerate_refused"] += 1
+            found.rebooked.append(key)
+            return
+        order = OrderKey(held.order.topic_id, held.order.offset, book)
+        done = self._publish(found, outcome, held, order, since, NO_TIME_MS, None, now_ms)
+        if done is None:
+            found.unchanged += 1
+        elif done is False:
+            found.notes["rerate_too_large"] += 1
+            found.rebooked.append(key)
 
     def _begin(self, found: Findings, record: InputRecord, tracing: Tracing) -> RecordSpan | None:
         """The span of a record whose producer asked for one."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from math import inf, isnan
 from typing import Protocol
 
 from streams import __version__
-from streams.metrics import LaneMetrics, Metrics
+from streams.metrics import LaneMetrics, Metrics, RerateProgress
+from streams.policy.book import BookNumber
 
 JSON = Mapping[str, "JSON"] | list["JSON"] | str | int | float | bool | None
 
@@ -70,7 +72,11 @@ class WorkerHealth:
         return tuple(reasons)
 
     def status(self) -> Mapping[str, JSON]:
-        """Version, book, and for each partition the committed offset, end, lag, age and whether it is paused."""
+        """Version, book, re-rating, and for each partition the committed offset, end, lag, age, whether it is paused.
+
+        `rerate` is the sum of the partitions': `book` the lowest that any of them reached, `remaining_seconds` and
+        `last_seconds` the longest.
+        """
         now = self._metrics.clock()
         return {
             "version": __version__,
@@ -78,6 +84,7 @@ class WorkerHealth:
             "ready": not self.not_ready(),
             "reasons": [*self.not_live(), *self.not_ready()],
             "book": self._book(),
+            "rerate": rerating([lane.rerate for lane in self._lanes()], now),
             "partitions": [
                 {
                     "topic": lane.topic,
@@ -89,6 +96,7 @@ class WorkerHealth:
                     "paused": lane.paused,
                     "in_flight_records": lane.in_flight_records,
                     "in_flight_bytes": lane.in_flight_bytes,
+                    "rerate": rerating([lane.rerate], now),
                 }
                 for lane in self._lanes()
             ],
@@ -96,6 +104,23 @@ class WorkerHealth:
 
     def _lanes(self) -> list[LaneMetrics]:
         return [lane for _, lane in sorted(self._metrics.lanes.items())]
+
+
+def rerating(lanes: Sequence[RerateProgress], now: float) -> Mapping[str, JSON]:
+    """How far lanes are together; times null where they aren't known yet, `book` null where one lane has none."""
+    remaining = [lane.remaining_seconds(now) for lane in lanes]
+    longest = max(remaining, default=0.0, key=lambda seconds: inf if isnan(seconds) else seconds)
+    reached = [lane.book for lane in lanes]
+    return {
+        "book": min((book for book in reached if book is not None), key=BookNumber.parse, default=None)
+        if None not in reached
+        else None,
+        "pending": sum(lane.pending for lane in lanes),
+        "rated": sum(lane.rated for lane in lanes),
+        "per_second": round(sum(lane.per_second(now) for lane in lanes), 1),
+        "remaining_seconds": None if isnan(longest) else round(longest, 1),
+        "last_seconds": round(max((lane.last_seconds for lane in lanes), default=0.0), 3),
+    }
 
 
 def _name(lane: LaneMetrics) -> str:

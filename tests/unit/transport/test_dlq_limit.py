@@ -39,6 +39,18 @@ def test_counting_accepted_records_together_is_the_same(between: list[int], limi
         assert (one_by_one.rejected() is None) == (together.rejected() is None)
 
 
+def test_a_copy_counts_on_by_itself() -> None:
+    """A batch that has to be rated again, since a newer book is waited for, counts once."""
+    dlq = DlqLimit(3, ALL)
+    assert dlq.rejected() is None
+    for _ in range(5):
+        again = dlq.copy()
+        assert again.rejected() is None
+    assert again.rejected() is not None
+    dlq.accepted()
+    assert again.copy().rejected() is not None
+
+
 @settings(deadline=None)
 @given(st.floats(1, 99), st.integers(1, 20))
 def test_the_share_counts_over_a_full_window(percent: float, every: int) -> None:

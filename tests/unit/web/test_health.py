@@ -65,6 +65,30 @@ def test_without_partitions_and_book_a_worker_is_not_ready_and_says_both() -> No
     assert worker.health.not_ready() == ("no partitions assigned yet", "no policy book loaded yet")
 
 
+def test_status_sums_up_how_far_rerating_is() -> None:
+    worker = Worker()
+    done, half, begun = (worker.metrics.lane("dms.vehicles", number).rerate for number in range(3))
+    done.begin(100, 0.0)
+    done.advance(100, 40)
+    done.end("1.0.10.2026-09-29", 4.0)
+    half.begin(300, 0.0)
+    half.end("1.0.9.2026-09-29", 0.0)
+    half.begin(300, 2.0)
+    half.advance(100, 30)
+    worker.now = 12.0
+    shown = worker.health.status()["rerate"]
+    assert shown == {"book": None, "pending": 200, "rated": 70, "per_second": 10.0, "remaining_seconds": 20.0,
+                     "last_seconds": 4.0}  # fmt: skip
+    begun.begin(50, 12.0)
+    shown = worker.health.status()["rerate"]
+    assert isinstance(shown, dict)
+    assert (shown["pending"], shown["remaining_seconds"]) == (250, None), "not known yet how long"
+    begun.end("1.0.11.2026-09-29", 12.0)
+    shown = worker.health.status()["rerate"]
+    assert isinstance(shown, dict)
+    assert shown["book"] == "1.0.9.2026-09-29", "the lowest"
+
+
 def test_status_shows_each_partition_in_order() -> None:
     worker = Worker()
     for topic, partition in (("dms.vehicles", 10), ("dms.vehicles", 2), ("dms.parts", 0)):
