@@ -49,6 +49,7 @@ _WHEN: Final = Struct(">Q")
 _FORGET_AT_ONCE: Final = 256
 _STEPS_BEFORE_SEEK: Final = 4
 _LOOK_EVERY: Final = 32
+_SEEN_SLOTS: Final = 1 << 20
 
 
 _Outcome = tuple[bytes, bytes, bytes | None, bytes]
@@ -112,6 +113,8 @@ class RocksState:
         self._database: Database | None = None
         self._next_expiry_ms: int | None = None
         self._totals = Totals()
+        self._seen: bytearray | None = None
+        """While a new state is filled, a mark for the hash of each key put: one without is not looked up."""
 
     # -- life
 
@@ -137,6 +140,7 @@ class RocksState:
             self._database = database
             self._next_expiry_ms = next((when for when, _ in self._markers()), None)
             self._totals = self._stored_totals(database)
+            self._seen = bytearray(_SEEN_SLOTS) if database.is_new else None
         except Exception as error:
             self._database = None
             database.close()
@@ -270,6 +274,7 @@ class RocksState:
         before = self.checkpoint
         if before is None:
             raise RuntimeError(f"{self.directory}: written to before it was restored")
+        self._seen = None
         now_ms = self._now_ms()
         if self._exactly_once:
             # The commit has just proved that nobody else owns the partition: the state is right as of now.
@@ -288,7 +293,7 @@ class RocksState:
         """
         now_ms = self._now_ms()
         unreadable = self.unreadable
-        stale = self._write(self._readable(records, now_ms), checkpoint, guard=True, now_ms=now_ms)
+        stale = self._write(self._readable(records, now_ms), checkpoint, guard=True, now_ms=now_ms, foreign=True)
         return stale + self.unreadable - unreadable
 
     def _outcomes(self, published: Mapping[bytes, Held | Gone], now_ms: int) -> Iterator[_Outcome]:
@@ -328,10 +333,19 @@ class RocksState:
             if not batch.is_empty():
                 database.write(batch)
 
-    def _write(self, outcomes: Iterable[_Outcome], checkpoint: Checkpoint, *, guard: bool, now_ms: int) -> int:
+    def _write(
+        self,
+        outcomes: Iterable[_Outcome],
+        checkpoint: Checkpoint,
+        *,
+        guard: bool,
+        now_ms: int,
+        foreign: bool = False,
+    ) -> int:
         """Write outcomes, totals and checkpoint at once; with `guard` without the stale ones, whose number it returns.
 
-        With `guard` the contribution that was held is looked up, too.
+        With `guard` the contribution that was held is looked up, too. `foreign`: they are not what this worker has just
+        published, so it isn't known which totals of them were told.
         """
         ignored = 0
         exchange, read = self._totals.exchange, contribution.read
@@ -341,9 +355,15 @@ class RocksState:
             in_heads, in_canonical = database.in_heads, database.in_canonical
             written: dict[bytes, bytes] = {}
             made_ms: int | None = None
+            seen = self._seen
             for key, head, canonical, replaced in outcomes:
                 if guard:
-                    before = written.get(key) or find(key)
+                    before = written.get(key)
+                    if before is None:
+                        if seen is None or seen[slot := hash(key) % _SEEN_SLOTS]:
+                            before = find(key)
+                        else:
+                            seen[slot] = 1
                     if before is not None:
                         if is_stale(order_of(head), order_of(before)):
                             ignored += 1
@@ -372,6 +392,9 @@ class RocksState:
             if made_ms is not None:
                 # The batch isn't written yet: `_forget` has not seen what it makes.
                 next_expiry_ms = made_ms if next_expiry_ms is None else min(next_expiry_ms, made_ms)
+            if foreign and written:
+                delete(_TOLD)
+                self._totals.told = None
             for cell, sums in self._totals.rows():
                 put(_CELLS + cell, orjson.dumps(sums))
             put(_CHECKPOINT, checkpoint.encode())

@@ -10,10 +10,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from kafka import KafkaAdminClient
@@ -27,7 +27,7 @@ from streams.state.errors import StateDamagedError, StateError, StateLockedError
 from streams.state.verdict import EnrichedPartition, Rebuilt, why_rebuild
 
 if TYPE_CHECKING:
-    from streams.state.partition import RocksState
+    from streams.state.partition import PublishedRecord, RocksState
 
 log = logging.getLogger(__name__)
 
@@ -37,7 +37,7 @@ LOCK_WAIT_SECONDS: Final = 10.0
 """Another worker on this machine gives a partition's directory up only when its own rebalance is complete."""
 LOG_EVERY_SECONDS: Final = 5.0
 _LOCK_RETRY_SECONDS: Final = 0.2
-_SLICE_RECORDS: Final = 300
+_SLICE_RECORDS: Final = 1000
 _FETCH_BYTES: Final = 16 * 1024 * 1024
 _PARTITION_FETCH_BYTES: Final = 2 * 1024 * 1024
 
@@ -62,10 +62,11 @@ class RestoreProgress:
 
 @dataclass(slots=True)
 class _Course:
-    """One partition on its way to `end`."""
+    """One partition on its way to `end`: read up to `read`, taken in up to `position`."""
 
     state: RocksState
     topic_id: str
+    read: int
     position: int
     end: int
     began_ms: int
@@ -91,6 +92,14 @@ class _Course:
             self.rebuilt,
             remaining == 0,
         )
+
+
+class _Slice(NamedTuple):
+    """Records of one partition, read up to `position`."""
+
+    course: _Course
+    records: Sequence[PublishedRecord]
+    position: int
 
 
 class Restorer:
@@ -180,7 +189,8 @@ class Restorer:
                 checkpoint, rebuilt = None, why
         position = checkpoint.position if checkpoint is not None else 0
         saved_at_ms = checkpoint.saved_at_ms if checkpoint is not None else began_ms
-        return _Course(state, found.topic_id, max(position, found.begin), found.end, began_ms, saved_at_ms, rebuilt)
+        position = max(position, found.begin)
+        return _Course(state, found.topic_id, position, position, found.end, began_ms, saved_at_ms, rebuilt)
 
     async def _follow(self, consumer: AIOKafkaConsumer, courses: dict[TopicPartition, _Course]) -> None:
         pending = set()
@@ -194,34 +204,53 @@ class Restorer:
             self._progress(course.progress())
         loop = asyncio.get_running_loop()
         moved = told = loop.time()
-        while pending:
-            batches = await consumer.getmany(*pending, timeout_ms=200, max_records=_SLICE_RECORDS)
-            for tp in list(pending):
-                course = courses[tp]
-                position = await consumer.position(tp)
-                records = batches.get(tp, ())
-                if position == course.position and not records:
-                    continue
-                moved = loop.time()
-                course.ignored += course.state.take_in(records, course.checkpoint(position))
-                course.restored += len(records)
-                course.position = position
-                await failpoints.reach("state.slice")
-                if position >= course.end:
-                    pending.discard(tp)
-                    consumer.pause(tp)
-                self._progress(course.progress())
-            if loop.time() - told > LOG_EVERY_SECONDS:
-                told = loop.time()
-                _log(courses.values())
-            if pending and loop.time() - moved > STALLED_SECONDS:
-                where = ", ".join(
-                    f"{tp.topic}[{tp.partition}] at {courses[tp].position} of {courses[tp].end}"
-                    for tp in sorted(pending)
-                )
-                raise TimeoutError(f"state not restored: nothing moved for {STALLED_SECONDS:.0f} s: {where}")
-            await asyncio.sleep(0)
+        taking: asyncio.Task[None] | None = None
+        try:
+            while pending:
+                batches = await consumer.getmany(*pending, timeout_ms=200, max_records=_SLICE_RECORDS)
+                arrived: list[_Slice] = []
+                for tp in list(pending):
+                    course = courses[tp]
+                    position = await consumer.position(tp)
+                    if position == course.read:
+                        continue
+                    course.read = position
+                    arrived.append(_Slice(course, batches.get(tp, ()), position))
+                    if position >= course.end:
+                        pending.discard(tp)
+                        consumer.pause(tp)
+                if arrived:
+                    moved = loop.time()
+                if taking is not None:
+                    await asyncio.shield(taking)
+                # Meanwhile the next slices are fetched and decompressed.
+                taking = loop.create_task(self._take_in(arrived))
+                if loop.time() - told > LOG_EVERY_SECONDS:
+                    told = loop.time()
+                    _log(courses.values())
+                if pending and loop.time() - moved > STALLED_SECONDS:
+                    where = ", ".join(
+                        f"{tp.topic}[{tp.partition}] at {courses[tp].read} of {courses[tp].end}"
+                        for tp in sorted(pending)
+                    )
+                    raise TimeoutError(f"state not restored: nothing moved for {STALLED_SECONDS:.0f} s: {where}")
+            if taking is not None:
+                await asyncio.shield(taking)
+        finally:
+            # A thread can't be stopped, and nobody may close a state that it writes to.
+            if taking is not None:
+                await asyncio.wait([taking])
         _log(courses.values())
+
+    async def _take_in(self, slices: Iterable[_Slice]) -> None:
+        """Take slices in, beside the loop: heartbeats and the next fetch go on."""
+        for course, records, position in slices:
+            checkpoint = course.checkpoint(position)
+            course.ignored += await asyncio.to_thread(course.state.take_in, records, checkpoint)
+            course.restored += len(records)
+            course.position = position
+            await failpoints.reach("state.slice")
+            self._progress(course.progress())
 
 
 def _log(courses: Collection[_Course]) -> None:

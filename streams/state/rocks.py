@@ -86,6 +86,11 @@ class Database:
         self.in_heads = self.meta.get_column_family_handle(HEADS)
         self.in_canonical = self.meta.get_column_family_handle(CANONICAL)
 
+    @property
+    def is_new(self) -> bool:
+        """Whether nothing was ever written."""
+        return self.meta.latest_sequence_number() == 0
+
     def close(self) -> None:
         """Close it; what is in memory is in the write-ahead log."""
         # Each handle keeps the files and their lock, whoever still refers to this object.

@@ -290,11 +290,11 @@ def test_the_loop_goes_on_while_many_are_restored(settings: Settings, worker: Wo
         counting.cancel()
         return turns
 
-    assert asyncio.run(watched()) >= 6000 / 300
+    assert asyncio.run(watched()) >= 6000 / 1000
     assert len(worker.lot()) == 6000
     restored = [told.restored for told in worker.told]
     assert restored == sorted(restored)
-    assert max(later - earlier for earlier, later in itertools.pairwise(restored)) <= 300
+    assert max(later - earlier for earlier, later in itertools.pairwise(restored)) <= 1000
 
 
 def topics_of(settings: Settings) -> list[str]:
