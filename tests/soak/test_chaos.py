@@ -59,10 +59,20 @@ class Chaos:
         """What the workers said last."""
         return "\n".join(fleet.said() for fleet in self.fleets())
 
-    def works_without(self, names: str) -> None:
-        """Poll until every partition moves, which it does while somebody is left who is not in `names`."""
-        if names != NAMES:
-            self.moves_on()
+    def works_without(self, names: str, interrupt: Callable[[], object]) -> None:
+        """Interrupt `names`, and poll until the others have their part, if there are others."""
+        before = [fleet.rebalances() for fleet in self.fleets()]
+        interrupt()
+        if names == NAMES:
+            return
+        for fleet, seen in zip(self.fleets(), before, strict=True):
+            wait_until(
+                lambda fleet=fleet, seen=seen: fleet.rebalances() > seen,
+                CATCH_UP_SECONDS,
+                "others took over",
+                self.said,
+            )
+        self.moves_on()
 
     def moves_on(self) -> None:
         """Poll until every partition of both moves."""
@@ -82,9 +92,7 @@ def pause(chaos: Chaos) -> None:
     """SIGSTOP until the others have taken over, then SIGCONT: zombies."""
     name = chaos.chance.choice(NAMES)
     sleepers = [fleet.workers[name] for fleet in chaos.fleets()]
-    for worker in sleepers:
-        worker.send(signal.SIGSTOP)
-    chaos.works_without(name)
+    chaos.works_without(name, lambda: [worker.send(signal.SIGSTOP) for worker in sleepers])
     for worker in sleepers:
         worker.send(signal.SIGCONT)
 
@@ -93,6 +101,8 @@ def visit(chaos: Chaos) -> None:
     """A third worker comes and goes."""
     for fleet in chaos.fleets():
         fleet.start("c")
+    for fleet in chaos.fleets():
+        fleet.wait_until_ready(CATCH_UP_SECONDS)
     chaos.moves_on()
     for fleet in chaos.fleets():
         fleet.stop("c")
@@ -125,18 +135,14 @@ def broker_is_killed(chaos: Chaos) -> None:
 def cable_is_cut(chaos: Chaos) -> None:
     """All connections of a worker end, and it gets no new ones until the others have its part."""
     names = chaos.some()
-    for name in names:
-        chaos.wiring.cables[name].cut()
-    chaos.works_without(names)
+    chaos.works_without(names, lambda: [chaos.wiring.cables[name].cut() for name in names])
 
 
 def cable_is_held(chaos: Chaos) -> None:
     """Nothing comes through, in one direction or both, and no connection ends."""
     names = chaos.some()
     directions = chaos.chance.choice([(), (TO_BROKER,), (FROM_BROKER,)])
-    for name in names:
-        chaos.wiring.cables[name].hold(*directions)
-    chaos.works_without(names)
+    chaos.works_without(names, lambda: [chaos.wiring.cables[name].hold(*directions) for name in names])
 
 
 def cable_is_slow(chaos: Chaos) -> None:
@@ -149,9 +155,7 @@ def cable_is_slow(chaos: Chaos) -> None:
 def disk_is_full(chaos: Chaos) -> None:
     """No file of a worker grows any more: it ends, and comes back once there is room."""
     name = chaos.chance.choice(NAMES)
-    for fleet in chaos.fleets():
-        fleet.fill_disk(name)
-    chaos.works_without(name)
+    chaos.works_without(name, lambda: [fleet.fill_disk(name) for fleet in chaos.fleets()])
 
 
 def broker_disk_is_full(chaos: Chaos) -> None:
@@ -176,6 +180,8 @@ def mend(chaos: Chaos) -> None:
     for fleet in chaos.fleets():
         for name in NAMES:
             fleet.free_disk(name)
+    for fleet in chaos.fleets():
+        fleet.wait_until_ready(CATCH_UP_SECONDS)
     chaos.moves_on()
 
 
