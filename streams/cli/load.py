@@ -39,7 +39,9 @@ def load(
     max_removal: Annotated[
         float, typer.Option(min=0, max=100, help="Percent of a dealer's records a snapshot may remove.")
     ] = 50.0,
-    force: Annotated[bool, typer.Option("--force", help="Let a snapshot remove more than that.")] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Let a snapshot remove more than that, or be cut off.")
+    ] = False,
     strict: Annotated[bool, typer.Option("--strict", help="Publish nothing if any line is bad.")] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Print what would be published as JSON Lines; publish nothing.")
@@ -85,7 +87,9 @@ def load(
         settings = load_settings()
         with open_feed(file, kind) as feed:
             if feed.encoding != "utf-8":
-                errors.print(f"{name}: not UTF-8; read as Windows {feed.encoding}")
+                errors.print(
+                    f"{name}: not UTF-8; read as {'UTF-16' if feed.encoding == 'utf-16' else 'Windows cp1252'}"
+                )
             kinds = (feed.header.kind,) if feed.header else (kind,) if kind else tuple(Kind)
             if feed.header is None and (dealer or updated_at):
                 errors.print(f"{name}: JSON Lines are published as they are; --dealer and --updated-at are for CSV")
@@ -100,6 +104,10 @@ def load(
                 if strict and tally.bad:
                     errors.print(f"{name}: {tally.bad:,} bad lines and --strict: nothing published")
                     raise typer.Exit(1)
+                if snapshot and whole.cut_off and not force:
+                    raise SnapshotRefusedError(
+                        "the file is cut off: a snapshot of it would remove what is missing; nothing was published"
+                    )
                 gone = _removals(settings, whole.snapshots, max_removal, force) if snapshot else []
                 records, total = [*whole.records, *gone], len(whole.records) + len(gone)
             _hand_over(settings, records, tally, total, dry_run)

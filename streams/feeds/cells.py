@@ -5,11 +5,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
 from decimal import Decimal
 from functools import lru_cache
 
-from streams.feeds.columns import CellKind, date_formats, words
+from streams.feeds.columns import CellKind, countries, date_formats, words
 
 CellValue = str | int | float | bool | list[str]
 
@@ -57,6 +57,14 @@ def count(text: str) -> int:
     return int(amount)
 
 
+def miles(text: str) -> int:
+    """Whole miles; the word itself may follow."""
+    return count(_MILES.sub("", text.strip()))
+
+
+_MILES = re.compile(r"\s*(?:mi|mi\.|miles)$", re.IGNORECASE)
+
+
 def year(text: str) -> int | None:
     """A model year of four digits; 0 is absent."""
     value = count(text)
@@ -84,12 +92,16 @@ def _moment(text: str) -> tuple[datetime, str]:
 
 
 def date(text: str) -> str | None:
-    """A date as ISO 8601; a time after it is dropped. Dates like 1/1/1900 are absent."""
+    """A date as ISO 8601; a time after it is dropped. Dates like 1/1/1900 are absent; 45931 is Excel's 2025-10-01."""
+    if _EXCEL_DAY.match(text.strip()):
+        return (_EXCEL_EPOCH + timedelta(int(text.strip().partition(".")[0]))).isoformat()
     if _MIDNIGHT.sub("", text.strip()) in words("date"):
         return None
     return _moment(text)[0].date().isoformat()
 
 
+_EXCEL_DAY = re.compile(r"^[34][0-9]{4}(?:\.[0-9]+)?$")
+_EXCEL_EPOCH = datetime(1899, 12, 30, tzinfo=UTC).date()
 _MIDNIGHT = re.compile(r"[T ]0{1,2}:00.*$|[T ]12:00(?::00)? ?AM$", re.IGNORECASE)
 
 
@@ -127,10 +139,27 @@ def vin(text: str) -> str:
 def country(text: str) -> str:
     """ISO alpha-2; common names and alpha-3 codes are turned into it."""
     value = text.strip()
-    code = words("country").get(value.lower(), value.upper())
-    if not re.fullmatch("[A-Z]{2}", code):
+    code = words("country").get(value.lower()) or countries().get(value.lower())
+    if code is None:
         raise ValueError("not a country; write its ISO code of two letters, like MX")
     return code
+
+
+def hts(text: str) -> str:
+    """A tariff number of 4, 6, 8 or 10 digits, dotted; catalogues hold placeholders such as 01 (fact sheet 6.7)."""
+    value = text.strip()
+    digits = value.replace(".", "")
+    if not digits.isdecimal() or len(digits) not in (4, 6, 8, 10) or not digits.isascii():
+        raise ValueError("not a tariff number of 4, 6, 8 or 10 digits")
+    return ".".join(filter(None, (digits[:4], digits[4:6], digits[6:8], digits[8:])))
+
+
+def part_kind(text: str) -> str:
+    """oe, aftermarket, reman or recycled, from the words of the trade."""
+    meaning = words("part_kind").get(text.strip().lower())
+    if meaning is None:
+        raise ValueError("not understood as oe, aftermarket, reman or recycled")
+    return meaning
 
 
 def flag(text: str) -> bool:
@@ -157,12 +186,14 @@ READERS: Mapping[CellKind, Callable[[str], CellValue | None]] = {
     "stock_class": stock_class,
     "certified": flag,
     "year": year,
-    "miles": count,
+    "miles": miles,
     "count": count,
     "price": price,
     "number": number,
     "quantity": number,
     "country": country,
+    "hts": hts,
+    "part_kind": part_kind,
     "flag": flag,
     "word": lambda text: text.strip().lower(),
     "words": lambda text: [word for word in re.split(r"[\s|;,]+", text.strip()) if word],

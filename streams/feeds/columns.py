@@ -13,13 +13,14 @@ from pydantic import BaseModel, ConfigDict
 
 from schemas.fields import Confidence
 from streams.feeds.kind import Kind
-from streams.reference.loading import read_toml
+from streams.reference.loading import ROOT, read_csv, read_toml
+from streams.reference.trade_records import Country
 
 _ROOT = Path(__file__).parent / "columns"
 
 CellKind = Literal[
     "text", "vin", "time", "date", "stock_class", "certified", "year", "miles", "count", "price", "number", "quantity",
-    "country", "flag", "word", "words",
+    "country", "flag", "word", "words", "hts", "part_kind",
 ]  # fmt: skip
 
 
@@ -41,7 +42,7 @@ class Word(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     means: str
-    kind: Literal["blank", "price", "date", "stock_class", "flag", "country"]
+    kind: Literal["blank", "price", "date", "stock_class", "flag", "country", "part_kind"]
     words: tuple[str, ...]
     source: str
     confidence: Confidence
@@ -96,6 +97,17 @@ def words(kind: str) -> Mapping[str, str]:
     """What each word of a kind of cell means; blanks apart."""
     return {text: word.means for word in read_toml(_ROOT / "words.toml", "word", Word) if word.kind == kind
             for text in word.words}  # fmt: skip
+
+
+@cache
+def countries() -> Mapping[str, str]:
+    """ISO alpha-2 by name and code in lower case; UK is in the words, as it came."""
+    found: dict[str, str] = {}
+    for row in read_csv(ROOT / "hts" / "countries.csv", Country):
+        for name in (row.name, row.alpha2, row.alpha3, *(row.other_names or "").split(";")):
+            if name:
+                found[name.strip().lower()] = row.alpha2
+    return found
 
 
 @cache

@@ -25,10 +25,10 @@ def read_vehicles(
         updated_at: RFC 3339 time of rows that don't say when they changed.
         zone: of times without an offset.
     """
-    for line, row in rows(text, header.delimiter):
-        reading = read_row(header, line, row, zone)
+    for row in rows(text, header):
+        reading = read_row(header, row, zone)
         fields = reading.fields
         certified = fields.pop("certified", None)
         if certified is True and fields.get("stock_class") in (None, "used"):
             fields["stock_class"] = "cpo"
-        yield from row_record(header.kind, line, reading, dealer, updated_at)
+        yield from row_record(header.kind, row.line, reading, dealer, updated_at)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from streams.feeds.kind import Kind
 from streams.feeds.records import FeedRecord, Problem
 from streams.feeds.snapshot import Snapshot
+from streams.feeds.table import CUT_OFF
 
 Report = Callable[[Problem], None]
 """Called with each problem as it is found."""
@@ -51,10 +52,11 @@ def passing(items: Iterable[FeedRecord | Problem], tally: Tally, report: Report)
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """A whole feed in memory: its good records, of each key the last, and what it lists."""
+    """A whole feed in memory: its good records, of each key the last, and what it lists; whether its end is missing."""
 
     records: tuple[FeedRecord, ...]
     snapshots: dict[Kind, Snapshot]
+    cut_off: bool = False
 
 
 def held(items: Iterable[FeedRecord | Problem], tally: Tally, report: Report, kinds: Iterable[Kind]) -> Held:
@@ -63,8 +65,11 @@ def held(items: Iterable[FeedRecord | Problem], tally: Tally, report: Report, ki
     A bad line keeps the record of its key that is there, but a later bad line doesn't undo an earlier good one.
     """
     legible: set[bytes] = set()
+    cut_off = False
 
     def note(problem: Problem) -> None:
+        nonlocal cut_off
+        cut_off = cut_off or problem.field == CUT_OFF
         if problem.key is not None:
             legible.add(problem.key)
         report(problem)
@@ -86,4 +91,4 @@ def held(items: Iterable[FeedRecord | Problem], tally: Tally, report: Report, ki
         # A deletion in the file is published as such: the snapshot needn't remove it again.
         keys = {key for of_kind, key in last if of_kind is kind}
         snapshots[kind] = Snapshot(frozenset(keys | legible), frozenset(record.dealer_id for record in live))
-    return Held(tuple(last.values()), snapshots)
+    return Held(tuple(last.values()), snapshots, cut_off)

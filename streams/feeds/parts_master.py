@@ -36,11 +36,11 @@ def read_parts(
 ) -> Iterator[FeedRecord | Problem]:
     """The parts of a file, and what is wrong with the rows that hold none; arguments as `homenet.read_vehicles`."""
     buckets = demand_places(header)
-    for line, row in rows(text, header.delimiter):
-        reading = read_row(header, line, row, zone)
-        _demand(reading, line, buckets, row)
-        _oversold(reading, line)
-        yield from row_record(header.kind, line, reading, dealer, updated_at)
+    for row in rows(text, header):
+        reading = read_row(header, row, zone)
+        _demand(reading, row.line, buckets, row.cells)
+        _oversold(reading, row.line)
+        yield from row_record(header.kind, row.line, reading, dealer, updated_at)
 
 
 def _demand(reading: RowReading, line: int, buckets: tuple[Place, ...], row: list[str]) -> None:

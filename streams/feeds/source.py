@@ -21,6 +21,11 @@ from streams.feeds.table import FeedError, Header, decode, header_of
 
 _GZIP = b"\x1f\x8b"
 _BOM = b"\xef\xbb\xbf"
+_NOT_TEXT = (
+    (b"PK\x03\x04", "a zip archive or an Excel workbook; unpack it, or save it as CSV UTF-8"),
+    (b"\xd0\xcf\x11\xe0", "an Excel workbook; save it as CSV UTF-8"),
+    (b"<", "XML or HTML; lotrisk reads delimited files with a header, and JSON Lines"),
+)
 _BUFFER = 1 << 20
 _START = 256
 
@@ -48,7 +53,7 @@ class Feed:
         """The feed's records and problems, in the file's order. Can be read once.
 
         Raises:
-            FeedError: the file ends in the middle, or a quote is never closed.
+            FeedError: the file ends in the middle, or nothing says whose it is.
         """
         if self.header is None:
             try:
@@ -56,6 +61,8 @@ class Feed:
             except (OSError, EOFError) as error:
                 raise FeedError(f"can't be read to the end: {error}") from error
             return
+        if reading.dealer is None and "dealer_id" not in self.header.fields:
+            raise FeedError("no dealer column and no --dealer; add --dealer ID")
         read = read_vehicles if self.header.kind is Kind.VEHICLES else read_parts
         yield from read(self.text, self.header, reading.dealer, reading.updated_at, reading.zone)
 
@@ -87,6 +94,9 @@ def _opened(file: BinaryIO, kind: Kind | None) -> Feed:
             start = rest.read(_START)
         stream = io.BufferedReader(_Rejoined(start, rest), _BUFFER)
         beginning = start.removeprefix(_BOM).lstrip()
+        for mark, what in _NOT_TEXT:
+            if beginning.startswith(mark):
+                raise FeedError(what)
         if beginning.startswith(b"["):
             raise FeedError("a JSON array; write one record a line, for instance with: jq -c '.[]'")
         if beginning.startswith(b"{"):

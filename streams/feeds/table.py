@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import csv
 import io
+import itertools
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, tzinfo
+from typing import NamedTuple
 
 from streams.feeds import cells
 from streams.feeds.cells import CellValue
@@ -15,6 +17,12 @@ from streams.feeds.columns import Column, ColumnSet, column_set, folded
 from streams.feeds.kind import Kind
 from streams.feeds.records import Problem
 
+_END = "\x1eend of the file\x1e"
+_FEW_COLUMNS = 4
+_KEPT_UNREAD = frozenset({"stock_class", "country", "hts", "part_kind"})
+CUT_OFF = "end"
+"""The field that the problem of a last row that was cut off is told of."""
+_SEPARATOR_LINE = re.compile(r"^\ufeff?sep=.$", re.IGNORECASE)
 _DELIMITERS = (",", "\t", "|", ";")
 csv.field_size_limit(16 * 1024 * 1024)  # photo lists and descriptions outgrow Python's default of 128 KiB
 
@@ -25,20 +33,23 @@ class FeedError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """A file's text and the encoding it was in: `utf-8` or `cp1252`."""
+    """A file's text and the encoding it was in: `utf-8`, `utf-16` or `cp1252`."""
 
     text: str
     encoding: str
 
 
 def decode(content: bytes) -> Text:
-    """UTF-8 with or without a byte-order mark; what isn't UTF-8 is read as Windows cp1252.
+    """UTF-8 with or without a byte-order mark, UTF-16 with one; what is neither is read as Windows cp1252.
 
     Raises:
-        FeedError: UTF-16, or bytes that are neither.
+        FeedError: bytes that are none of these.
     """
     if content.startswith((b"\xff\xfe", b"\xfe\xff")):
-        raise FeedError("the file is UTF-16; save it as CSV UTF-8")
+        try:
+            return Text(content.decode("utf-16"), "utf-16")
+        except UnicodeDecodeError as error:
+            raise FeedError(f"damaged UTF-16 at byte {error.start}; save the file as CSV UTF-8") from error
     try:
         return Text(content.decode("utf-8-sig"), "utf-8")
     except UnicodeDecodeError as first:
@@ -62,12 +73,16 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """A file's header: its delimiter, and its columns in the order they are read (best name of a field first)."""
+    """A file's header: its delimiter, and its columns in the order they are read (best name of a field first).
+
+    `line`: how many lines it ends behind, blank ones and Excel's `sep=;` among them.
+    """
 
     kind: Kind
     delimiter: str
     places: tuple[Place, ...]
     width: int
+    line: int = 1
 
     @property
     def fields(self) -> frozenset[str]:
@@ -124,18 +139,71 @@ def _places(names: list[str], columns: ColumnSet) -> tuple[Place, ...]:
     return tuple(sorted(places, key=lambda place: (place.rank, place.index)))
 
 
-def rows(text: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:
-    """The rows under the header with the line each begins on; empty lines are left out."""
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
-    next(reader, None)
-    began = reader.line_num + 1
+class Row(NamedTuple):
+    """A row's cells with the line it begins on; `problem` where they can't be trusted."""
+
+    line: int
+    cells: list[str]
+    problem: Problem | None = None
+
+
+def rows(text: str, header: Header) -> Iterator[Row]:
+    """The rows under the header; empty lines are left out.
+
+    A quote that is opened and never closed, or closed only in a later row, would swallow the rows between: such a row
+    is given as its first line alone, with the problem, and reading goes on with the next. A last row that was cut off
+    has a problem too.
+    """
+    lines = io.StringIO(text, newline="").readlines()
+    at = header.line
+    while at < len(lines):
+        reader = csv.reader(itertools.chain(itertools.islice(lines, at, None), [_END]), delimiter=header.delimiter)
+        start, began, problem = at, at, None
+        try:
+            for cells_of_row in reader:
+                after = start + reader.line_num
+                if cells_of_row == [_END]:
+                    return
+                if after > began + 1 and _swallows(lines[began + 1 : after], header, after > len(lines)):
+                    problem = Problem(began + 1, "row", "a quote is opened and not closed in this row")
+                    break
+                if after == len(lines) and len(cells_of_row) < header.width and not lines[-1].endswith(("\n", "\r")):
+                    what = f"{len(cells_of_row)} of {header.width} cells and no line end: the file is cut off here"
+                    yield Row(began + 1, cells_of_row, Problem(began + 1, CUT_OFF, what))
+                elif any(cell.strip() for cell in cells_of_row):
+                    yield Row(began + 1, cells_of_row)
+                began = after
+        except csv.Error as error:
+            problem = Problem(began + 1, "row", str(error))
+        if problem is not None:
+            yield Row(began + 1, _cells(lines[began], header.delimiter), problem)
+        at = began + 1
+
+
+def _cells(line: str, delimiter: str) -> list[str]:
     try:
-        for row in reader:
-            if any(cell.strip() for cell in row):
-                yield began, row
-            began = reader.line_num + 1
-    except csv.Error as error:
-        raise FeedError(f"line {began}: {error}; check the quotes of that line") from error
+        return next(csv.reader([line], delimiter=delimiter), [])
+    except csv.Error:
+        return []
+
+
+def _swallows(inside: list[str], header: Header, open_at_end: bool) -> bool:
+    """Whether the lines inside one row are rows of their own, or the row never ends."""
+    if open_at_end:
+        return True
+    index = next(place.index for place in header.places if place.column and place.column.field == header.kind.id_field)
+    for line in inside:
+        row = _cells(line, header.delimiter)
+        if len(row) == header.width > _FEW_COLUMNS and row[index].strip():
+            return True
+        if (
+            header.kind is Kind.VEHICLES
+            and len(row) > index
+            and len(row[index].strip()) == 17
+            and " " not in row[index].strip()
+        ):
+            return True
+    return False
 
 
 @dataclass(slots=True)
@@ -147,12 +215,14 @@ class RowReading:
     problems: list[Problem]
 
 
-def read_row(header: Header, line: int, row: list[str], zone: tzinfo = UTC) -> RowReading:
+def read_row(header: Header, read: Row, zone: tzinfo = UTC) -> RowReading:
     """A row's cells as canonical fields; columns nothing is known of become extra fields, verbatim.
 
-    A value that can't be read makes the row bad, except a stock class in words nobody knows, which stays an extra.
+    A value that can't be read makes the row bad, except one that is better not known than the unit lost: a stock class,
+    country, tariff number or part kind in words nobody knows stays an extra.
     """
-    reading = RowReading({}, {}, [])
+    line, row, problem = read
+    reading = RowReading({}, {}, [problem] if problem is not None else [])
     if len(row) > header.width and any(cell.strip() for cell in row[header.width :]):
         what = f"{len(row)} cells under {header.width} columns; quote cells that hold {header.delimiter!r}"
         reading.problems.append(Problem(line, "row", what))
@@ -168,7 +238,7 @@ def read_row(header: Header, line: int, row: list[str], zone: tzinfo = UTC) -> R
         try:
             value = cells.time(cell, zone) if column.kind == "time" else cells.READERS[column.kind](cell)
         except ValueError as error:
-            fatal = column.kind != "stock_class"
+            fatal = column.kind not in _KEPT_UNREAD
             if not fatal:
                 reading.extras[place.extra_name] = cell.strip()
             shown = cell.strip() if len(cell) <= 60 else cell.strip()[:57] + "..."
@@ -180,12 +250,12 @@ def read_row(header: Header, line: int, row: list[str], zone: tzinfo = UTC) -> R
 
 
 def header_of(text: str, kind: Kind | None = None) -> Header:
-    """The header of a file's text, which is its first line.
+    """The header of a file's text: its first line but for blank ones and Excel's `sep=;`.
 
     Raises:
         FeedError: an empty file, or a first line that names no columns lotrisk knows.
     """
-    first = re.split(r"\r\n|\r|\n", text, maxsplit=1)[0]
-    if not first.strip():
-        raise FeedError("the first line is empty; it must name the columns")
-    return read_header(first, kind)
+    for number, line in enumerate(io.StringIO(text, newline=""), start=1):
+        if line.strip() and not _SEPARATOR_LINE.match(line.strip()):
+            return replace(read_header(line.rstrip("\r\n"), kind), line=number)
+    raise FeedError("the file is empty")

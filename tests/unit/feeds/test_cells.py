@@ -64,6 +64,7 @@ def test_every_amount_of_cents_survives_any_way_of_writing_it(cents: int) -> Non
     [
         "2026-10-01", "10/01/2026", "10/1/2026", "10/01/26", "20261001", "10-01-2026", "01-Oct-2026", "Oct 1 2026",
         "Oct 1, 2026", "2026-10-01T00:00:00", "2026-10-01 13:45:00", "10/01/2026 12:00:00 AM", "2026-10-01T04:00:00Z",
+        "46296", "46296.5",
     ],
 )  # fmt: skip
 def test_a_date_is_read_in_the_ways_files_write_it(text: str) -> None:
@@ -129,7 +130,10 @@ def test_stock_classes_are_read_in_the_words_of_the_trade(text: str, meant: str)
     assert cells.stock_class(text) == meant
 
 
-@pytest.mark.parametrize(("text", "meant"), [("mx", "MX"), ("USA", "US"), ("South Korea", "KR"), ("UK", "UK")])
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [("mx", "MX"), ("USA", "US"), ("South Korea", "KR"), ("UK", "UK"), ("Slovakia", "SK"), ("hun", "HU")],
+)
 def test_countries_become_codes_of_two_letters(text: str, meant: str) -> None:
     assert cells.country(text) == meant
 

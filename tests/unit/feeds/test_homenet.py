@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 from streams.feeds.homenet import read_vehicles
 from streams.feeds.kind import Kind
 from streams.feeds.records import FeedRecord, Problem
-from streams.feeds.table import FeedError, decode, header_of
+from streams.feeds.table import FeedError, Text, decode, header_of
 
 VIN = "1HGCM82633A004352"
 OTHER = "1M8GDM9AXKP042788"
+THIRD = "5LMPJ8JA1RJ946299"
 
 
 def read(text: str, dealer: str | None = "D1", updated_at: str | None = None) -> list[FeedRecord | Problem]:
@@ -172,18 +173,69 @@ def test_a_first_line_without_a_vin_column_says_what_it_reads() -> None:
         header_of("Foo,Bar\n1,2\n")
 
 
-def test_a_quote_left_open_does_not_swallow_the_file_silently() -> None:
-    items = read(f'VIN,Description\n{VIN},"open\n{OTHER},x\n')
-    assert len(items) == 1
+@pytest.mark.parametrize(
+    "rows",
+    [
+        pytest.param([f'{VIN},"open', f"{OTHER},x"], id="never closed"),
+        pytest.param([f'{VIN},"open', f'{OTHER},"27"" wheels"'], id="closed by a later row's quote"),
+        pytest.param([f'{VIN},"open', f"{OTHER},x", f'{THIRD},"y"'], id="closed two rows later"),
+    ],
+)
+def test_a_quote_left_open_costs_its_own_row_and_no_other(rows: list[str]) -> None:
+    items = read("VIN,Description\n" + "\n".join(rows) + "\n")
+    bad = [item for item in items if isinstance(item, Problem)]
+    assert [(item.line, item.field) for item in bad] == [(2, "row")]
+    assert bad[0].key == f"D1:{VIN}".encode()
+    assert [item.line for item in items if isinstance(item, FeedRecord)] == list(range(3, len(rows) + 2))
 
 
-def test_utf_8_with_and_without_a_mark_and_windows_text_are_read() -> None:
+def test_a_cell_of_several_lines_with_delimiters_is_one_cell() -> None:
+    value = one(f'VIN,Description,MSRP\n{VIN},"Leather, sunroof,\nheated seats, tow, ""AWD"", more",38990\n')
+    assert value["description"] == 'Leather, sunroof,\nheated seats, tow, "AWD", more'
+    assert value["msrp_usd"] == "38990.00"
+
+
+def test_a_last_row_that_was_cut_off_is_bad_and_its_vin_is_known() -> None:
+    items = read(f"VIN,Type,MSRP\n{VIN},N,38990\n{OTHER},N")
+    assert [type(item) for item in items] == [FeedRecord, Problem]
+    assert isinstance(items[1], Problem)
+    assert (items[1].field, items[1].key) == ("end", f"D1:{OTHER}".encode())
+
+
+def test_a_last_row_without_a_line_end_is_whole_if_its_cells_are() -> None:
+    assert len(read(f"VIN,Type,MSRP\n{VIN},N,38990")) == 1
+
+
+def test_a_short_row_in_the_middle_lacks_its_last_cells() -> None:
+    items = read(f"VIN,Type,MSRP\n{VIN},N\n{OTHER},N,38990\n")
+    assert all(isinstance(item, FeedRecord) for item in items)
+
+
+@pytest.mark.parametrize("before", ["\n\n", "sep=;\n", "SEP=;\r\n\r\n"])
+def test_blank_lines_and_excels_separator_line_may_stand_before_the_header(before: str) -> None:
+    (record,) = read(f"{before}VIN;Type\n{VIN};N\n")
+    assert isinstance(record, FeedRecord)
+    assert record.line == before.count("\n") + 2
+
+
+def test_a_country_nobody_knows_is_kept_aside_and_the_vehicle_is_not_lost() -> None:
+    items = read(f"VIN,Plant Country\n{VIN},Ruritania\n{OTHER},Slovakia\n")
+    assert [(item.line, item.fatal) for item in items if isinstance(item, Problem)] == [(2, False)]
+    first, second = (json.loads(item.value) for item in items if isinstance(item, FeedRecord) and item.value)
+    assert (first["plant_country"], "country_of_assembly" in first) == ("Ruritania", False)
+    assert second["country_of_assembly"] == "SK"
+
+
+def test_utf_8_with_and_without_a_mark_utf_16_and_windows_text_are_read() -> None:
     assert decode("\ufeffVIN,Color\n".encode()).text == "VIN,Color\n"
     assert decode("é".encode()) == decode("é".encode("utf-8-sig"))
     windows = decode("Café—Noir".encode("cp1252"))
     assert (windows.text, windows.encoding) == ("Café—Noir", "cp1252")
-    with pytest.raises(FeedError, match="UTF-16"):
-        decode("VIN".encode("utf-16"))
+    for wide in ("utf-16", "utf-16-be"):
+        mark = b"" if wide == "utf-16" else b"\xfe\xff"
+        assert decode(mark + "VIN\tÉ".encode(wide)) == Text("VIN\tÉ", "utf-16")
+    with pytest.raises(FeedError, match="damaged UTF-16"):
+        decode("VIN".encode("utf-16")[:-1])
 
 
 @given(st.lists(st.lists(st.text(max_size=12), min_size=3, max_size=3), max_size=8))

@@ -86,8 +86,10 @@ def test_gzip_is_told_by_its_bytes_and_not_by_its_name(tmp_path: Path) -> None:
         (b"\n\n", "empty"),
         (b'[{"vin":1}]', "a JSON array"),
         (b"\x1f\x8b\x08broken", "can't be read"),
-        (b"\nVIN\n", "first line is empty"),
-        ("VIN".encode("utf-16"), "UTF-16"),
+        (b"PK\x03\x04\x14\x00", "an Excel workbook; unpack it"),
+        (b"\xd0\xcf\x11\xe0\xa1\xb1", "an Excel workbook; save it"),
+        (b'<?xml version="1.0"?><adf/>', "XML or HTML"),
+        (b"sep=;\n", "empty"),
     ],
 )
 def test_a_file_that_cannot_be_a_feed_says_why(content: bytes, what: str, tmp_path: Path) -> None:
@@ -116,6 +118,31 @@ def run(*arguments: str, standard_input: bytes | None = None) -> Result:
     app.callback()(lambda: None)
     command.register(app)
     return CliRunner().invoke(app, ["load", *arguments, "--dry-run"], input=standard_input)
+
+
+def test_a_file_that_does_not_say_whose_it_is_is_refused_at_once() -> None:
+    result = run("-", standard_input=f"VIN\n{VIN}\n{OTHER}\n".encode())
+    assert result.exit_code == 1
+    assert result.stderr.count("add --dealer ID") == 1
+
+
+def test_a_snapshot_of_a_file_that_was_cut_off_is_refused() -> None:
+    cut = f"VIN,Type\n{VIN},N\n{OTHER}".encode()
+    assert "cut off" in run("-", "--dealer", "a", standard_input=cut).stderr
+    refused = run("-", "--dealer", "a", "--snapshot", standard_input=cut)
+    assert refused.exit_code == 1
+    assert "nothing was published" in refused.stderr
+    assert not refused.stdout
+
+
+def test_excels_unicode_text_is_read() -> None:
+    text = f"Stock #\tVIN\tType\tMSRP\tDateInStock\nA1\t{VIN}\tNew\t$32,495.00\t45931\n"
+    result = run("-", "--dealer", "a", standard_input=text.encode("utf-16"))
+    assert result.exit_code == 0, result.stderr
+    assert json.loads(result.stdout) == {
+        "dealer_id": "a", "vin": VIN, "stock_number": "A1", "stock_class": "new", "msrp_usd": "32495.00",
+        "in_stock_date": "2025-10-01",
+    }  # fmt: skip
 
 
 def test_a_dry_run_turns_a_csv_into_canonical_json_lines(tmp_path: Path) -> None:

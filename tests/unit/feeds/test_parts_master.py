@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
 from streams.feeds.kind import Kind
 from streams.feeds.parts_master import read_parts
 from streams.feeds.records import FeedRecord, Problem
@@ -46,10 +48,33 @@ def test_origin_and_tariff_number_of_the_suppliers_data_are_read() -> None:
     assert value["harmonized_tariff_sch_b"] == "8511.40.0000"
 
 
-def test_a_placeholder_for_a_tariff_number_is_refused() -> None:
-    (problem,) = read("PartNumber,HTS\nX1,01\n")
+@pytest.mark.parametrize("cell", ["01", "02", "847", "123456789012", "N.A.", "8708.xx"])
+def test_a_placeholder_for_a_tariff_number_is_kept_aside_and_the_part_is_not_lost(cell: str) -> None:
+    problem, record = read(f"PartNumber,HTS\nX1,{cell}\n")
     assert isinstance(problem, Problem)
-    assert problem.field == "hts"
+    assert (problem.field, problem.fatal) == ("hts", False)
+    assert isinstance(record, FeedRecord)
+    assert record.value is not None
+    assert json.loads(record.value) == {"dealer_id": "D1", "part_number": "X1", "feed_hts": cell}
+
+
+@pytest.mark.parametrize("cell", ["8518.29.80", "85182980", "85.18.29.80", " 8518.2980 "])
+def test_a_tariff_number_is_dotted(cell: str) -> None:
+    assert one(f"PartNumber,HTS\nX1,{cell}\n")["hts"] == "8518.29.80"
+
+
+@pytest.mark.parametrize(
+    ("cell", "meant"), [("OEM", "oe"), ("Aftermarket", "aftermarket"), ("Rebuilt", "reman"), ("used", "recycled")]
+)
+def test_the_kind_of_a_part_is_read_in_the_words_of_the_trade(cell: str, meant: str) -> None:
+    assert one(f"PartNumber,Part Type\nX1,{cell}\n")["part_kind"] == meant
+
+
+def test_a_kind_nobody_knows_is_kept_aside() -> None:
+    problem, record = read("PartNumber,Part Type\nX1,Accessory\n")
+    assert isinstance(problem, Problem)
+    assert not problem.fatal
+    assert isinstance(record, FeedRecord)
 
 
 def test_twelve_months_of_sales_make_the_demand() -> None:
