@@ -54,7 +54,7 @@ def load(
     """Publish a dealer's inventory file to dms.vehicles or dms.parts.
 
     Reads Homenet/IOL-style vehicle files, parts masters, and canonical JSON Lines. Good lines are published, bad ones
-    are listed by line and field, and the exit code is 1 if there were any.
+    are listed by line and field, and the exit code is 1 if there were any, or no line at all.
     """
     import time
     from collections import Counter
@@ -123,7 +123,9 @@ def load(
         if count > _NOTES_SHOWN:
             errors.print(f"{name}: {count - _NOTES_SHOWN:,} more notes on {field}")
     _summary(tally, time.monotonic() - began, dry_run)
-    if tally.bad:
+    if tally.read == 0:
+        errors.print(f"{name}: no records in the file")
+    if tally.bad or tally.read == 0:
         raise typer.Exit(1)
 
 

@@ -151,7 +151,7 @@ def hts(text: str) -> str:
     digits = value.replace(".", "")
     if not digits.isdecimal() or len(digits) not in (4, 6, 8, 10) or not digits.isascii():
         raise ValueError("not a tariff number of 4, 6, 8 or 10 digits")
-    return ".".join(filter(None, (digits[:4], digits[4:6], digits[6:8], digits[8:])))
+    return ".".join(filter(None, (digits[:4], digits[4:6], digits[6:])))
 
 
 def part_kind(text: str) -> str:
@@ -170,9 +170,12 @@ def flag(text: str) -> bool:
     return meaning == "true"
 
 
+_SEPARATORS = re.compile(r"[\s_-]+")
+
+
 def stock_class(text: str) -> str:
     """new, used, cpo, demo, loaner or in_transit, from the words of the trade."""
-    meaning = words("stock_class").get(text.strip().lower())
+    meaning = words("stock_class").get(_SEPARATORS.sub(" ", text.strip().lower()))
     if meaning is None:
         raise ValueError("not understood as new, used, certified, demo, loaner or in transit")
     return meaning

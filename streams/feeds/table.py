@@ -92,7 +92,8 @@ class Header:
     @property
     def extras(self) -> tuple[str, ...]:
         """The headers no canonical field answers to, in the file's order."""
-        return tuple(place.header for place in sorted(self.places, key=lambda p: p.index) if place.column is None)
+        ordered = sorted(self.places, key=lambda place: place.index)
+        return tuple(place.header for place in ordered if place.column is None and place.header)
 
 
 def _snake(header: str) -> str:

@@ -124,7 +124,8 @@ def test_a_vin_that_cannot_be_one_is_refused_with_the_reason(text: str, what: st
 @pytest.mark.parametrize(
     ("text", "meant"),
     [("N", "new"), ("New", "new"), ("USED", "used"), ("u", "used"), ("Certified", "cpo"), ("CPO", "cpo"),
-     ("Demo", "demo"), ("Service Loaner", "loaner"), ("In Transit", "in_transit")],
+     ("Demo", "demo"), ("Service Loaner", "loaner"), ("In Transit", "in_transit"), ("IN_TRANSIT", "in_transit"),
+     ("Pre-Owned", "used"), ("Certified Pre-Owned", "cpo"), ("Used Vehicle", "used")],
 )  # fmt: skip
 def test_stock_classes_are_read_in_the_words_of_the_trade(text: str, meant: str) -> None:
     assert cells.stock_class(text) == meant

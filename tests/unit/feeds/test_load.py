@@ -135,6 +135,13 @@ def test_a_snapshot_of_a_file_that_was_cut_off_is_refused() -> None:
     assert not refused.stdout
 
 
+@pytest.mark.parametrize("content", [b"VIN,Type\n", b"VIN,Type\n\n,\n"])
+def test_a_header_with_nothing_under_it_is_no_success(content: bytes) -> None:
+    result = run("-", "--dealer", "a", standard_input=content)
+    assert result.exit_code == 1
+    assert "no records in the file" in result.stderr
+
+
 def test_excels_unicode_text_is_read() -> None:
     text = f"Stock #\tVIN\tType\tMSRP\tDateInStock\nA1\t{VIN}\tNew\t$32,495.00\t45931\n"
     result = run("-", "--dealer", "a", standard_input=text.encode("utf-16"))

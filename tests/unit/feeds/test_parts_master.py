@@ -63,6 +63,10 @@ def test_a_tariff_number_is_dotted(cell: str) -> None:
     assert one(f"PartNumber,HTS\nX1,{cell}\n")["hts"] == "8518.29.80"
 
 
+def test_ten_digits_are_dotted_as_the_schedule_prints_them() -> None:
+    assert one("PartNumber,HTS\nX1,8518298000\n")["hts"] == "8518.29.8000"
+
+
 @pytest.mark.parametrize(
     ("cell", "meant"), [("OEM", "oe"), ("Aftermarket", "aftermarket"), ("Rebuilt", "reman"), ("used", "recycled")]
 )
