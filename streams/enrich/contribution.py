@@ -166,17 +166,17 @@ def read(contribution: bytes) -> Part | None:
     return Part(numbers, contribution[end + 1 : -1])
 
 
-def is_contribution(contribution: bytes) -> bool:
-    """Whether bytes from outside are what `encode` writes; the costly look, for what comes from a topic."""
+def checked(contribution: bytes) -> Part | None:
+    """The part that bytes from outside are, None where `encode` would not write them; costlier than `read`."""
     part = read(contribution)
     if part is None or contribution[:1] != b"[" or contribution[-1:] != b"]":
-        return False
+        return None
     try:
         cell = read_cell(part.cell)
     except (ValueError, TypeError):
-        return False
+        return None
     wanted = FIXED + A_THREAT * len(cell.threats) + len(cell.flags)
-    return len(part.numbers) == wanted and set(map(type, part.numbers)) == {int}
+    return part if len(part.numbers) == wanted and set(map(type, part.numbers)) == {int} else None
 
 
 @lru_cache(maxsize=16_384)

@@ -3,14 +3,15 @@
     <canonical members>,<lotrisk's members>,"flags":[...],"book":"1.0.-1.2026-09-29"}
                        ^ canonical_end     ^ flags_start  ^ book_start
 
-The header `lotrisk.layout` holds these offsets, and when the DMS changed the record, so that a restore takes a record
-apart without parsing JSON: `canonical_end/flags_start/book_start/updated_at_ms`. `canonical_end` is -1 where the body
-was written anew because the producer uses lotrisk's own names; the last part is empty where the DMS says no time, and
-may be left out.
+The header `lotrisk.layout` holds these offsets, when the DMS changed the record, and the digest, so that a restore
+takes a record apart without parsing or hashing it: `canonical_end/flags_start/book_start/updated_at_ms/digest`.
+`canonical_end` is -1 where the body was written anew because the producer uses lotrisk's own names; the time is empty
+where the DMS says none; time and digest (hexadecimal) may be left out.
 """
 
 from __future__ import annotations
 
+from binascii import hexlify, unhexlify
 from datetime import datetime, timedelta
 from hashlib import blake2b
 from typing import Final, NamedTuple
@@ -47,27 +48,32 @@ def digest_of(body: bytes, flags: bytes) -> bytes:
 
 
 def finish(
-    body: bytes, flags: bytes, book: str, *, canonical_end: int, updated_at_ms: int | None
+    body: bytes, flags: bytes, book: str, *, canonical_end: int, updated_at_ms: int | None, digest: bytes | None = None
 ) -> tuple[bytes, bytes]:
     """The enriched value and its layout header.
 
-    `body`: the JSON object without its closing brace and without `flags` and `book`; `flags`: a JSON array.
+    `body`: the JSON object without its closing brace and without `flags` and `book`; `flags`: a JSON array; `digest`:
+    `digest_of` both, left out of the header where None.
     """
     flags_start = len(body)
     updated = b"" if updated_at_ms is None else b"%d" % updated_at_ms
-    return (
-        assemble(body, flags, book),
-        b"%d/%d/%d/%b" % (canonical_end, flags_start, flags_start + len(FLAGS) + len(flags), updated),
-    )
+    layout = b"%d/%d/%d/%b" % (canonical_end, flags_start, flags_start + len(FLAGS) + len(flags), updated)
+    if digest is not None:
+        layout += b"/" + hexlify(digest)
+    return assemble(body, flags, book), layout
 
 
 class Marks(NamedTuple):
-    """The parts of a layout header, checked against its value. `updated_at_ms` is as written, None where left out."""
+    """The parts of a layout header, checked against its value. `updated_at_ms` is as written, None where left out.
+
+    `digest` is the value's own where the header has none.
+    """
 
     canonical_end: int
     flags_start: int
     book_start: int
     updated_at_ms: bytes | None
+    digest: bytes
 
 
 def marks(value: bytes, layout: bytes) -> Marks | None:
@@ -78,7 +84,12 @@ def marks(value: bytes, layout: bytes) -> Marks | None:
         updated = parts[3] if len(parts) > 3 else None
         if updated and not -_TIME_LIMIT < int(updated) < _TIME_LIMIT:
             return None
+        digest = unhexlify(parts[4]) if len(parts) > 4 else None
     except (ValueError, IndexError):
+        return None
+    if digest is None:
+        digest = blake2b(value[:book_start], digest_size=16).digest()
+    elif len(digest) != 16:
         return None
     if (
         end <= flags_start
@@ -86,7 +97,7 @@ def marks(value: bytes, layout: bytes) -> Marks | None:
         and value.startswith(FLAGS, flags_start)
         and value.startswith(BOOK, book_start)
     ):
-        return Marks(end, flags_start, book_start, updated)
+        return Marks(end, flags_start, book_start, updated, digest)
     return None
 
 
@@ -101,11 +112,11 @@ def take_apart(value: bytes, layout: bytes | None, owned: frozenset[str]) -> Par
     """
     found = marks(value, layout) if layout is not None else None
     if found is not None:
-        end, flags_start, book_start, updated = found
+        end, flags_start, book_start, updated, digest = found
         fields = _object(value) if end <= 0 or updated is None else {}
         return Parts(
             value[:end] + b"}" if end > 0 else _canonical(fields, owned),
-            blake2b(value[:book_start], digest_size=16).digest(),
+            digest,
             value[flags_start + len(FLAGS) : book_start],
             value[book_start + len(BOOK) : -2].decode("utf-8", "replace"),
             moment_ms(fields.get("updated_at")) if updated is None else int(updated) if updated else None,

@@ -52,8 +52,9 @@ _LOOK_EVERY: Final = 32
 _SEEN_SLOTS: Final = 1 << 20
 
 
-_Outcome = tuple[bytes, bytes, bytes | None, bytes]
-"""Key, head (a record's or a marker's), canonical record or None where it stays, the contribution that was held."""
+_Outcome = tuple[bytes, bytes, bytes | None, contribution.Part | None, bytes]
+"""Key, head (a record's or a marker's), canonical record or None where it stays; what it adds to totals in place of
+the contribution that was held."""
 
 
 class Place(NamedTuple):
@@ -299,9 +300,10 @@ class RocksState:
     def _outcomes(self, published: Mapping[bytes, Held | Gone], now_ms: int) -> Iterator[_Outcome]:
         for key, outcome in published.items():
             if type(outcome) is Held:
-                yield key, encode_held(outcome), outcome.canonical, outcome.replaces
+                adds = contribution.read(outcome.contribution)
+                yield key, encode_held(outcome), outcome.canonical, adds, outcome.replaces
             else:
-                yield key, encode_marker(Marker(outcome.order, now_ms + self.marker_ms)), None, outcome.replaces
+                yield key, encode_marker(Marker(outcome.order, now_ms + self.marker_ms)), None, None, outcome.replaces
 
     def _readable(self, records: Iterable[PublishedRecord], now_ms: int) -> Iterator[_Outcome]:
         owned = self.place.owned
@@ -309,12 +311,13 @@ class RocksState:
             key, value = record.key, record.value
             headers = dict(record.headers)
             order, layout, adds = headers.get(ORDER), headers.get(HEADER), headers.get(contribution.HEADER)
-            if adds is None or not contribution.is_contribution(adds):
+            part = contribution.checked(adds) if adds is not None else None
+            if adds is None or part is None:
                 adds = contribution.NOTHING
             if key is not None and value is not None and order is not None and layout is not None:
                 taken = published_head(value, layout, order, adds)
                 if taken is not None:
-                    yield key, *taken, contribution.NOTHING
+                    yield key, *taken, part, contribution.NOTHING
                     continue
             outcome = read_published(value, order, layout, owned, adds) if key is not None else None
             if key is None or outcome is None:
@@ -356,7 +359,7 @@ class RocksState:
             written: dict[bytes, bytes] = {}
             made_ms: int | None = None
             seen = self._seen
-            for key, head, canonical, replaced in outcomes:
+            for key, head, canonical, adds, replaced in outcomes:
                 if guard:
                     before = written.get(key)
                     if before is None:
@@ -370,9 +373,8 @@ class RocksState:
                             continue
                         replaced = contribution_of(before)
                 written[key] = head
-                adds = contribution_of(head)
-                if adds or replaced:
-                    exchange(read(replaced), read(adds))
+                if adds is not None or replaced:
+                    exchange(read(replaced), adds)
                 if is_live(head):
                     put(key, head, in_heads)
                     if canonical is not None:

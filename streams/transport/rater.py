@@ -303,7 +303,7 @@ class Rater:
             return None
         updated_ms = None if outcome.updated_at is None else int(outcome.updated_at.timestamp() * 1000)
         value, marks = layout.finish(
-            body, flags, outcome.book, canonical_end=outcome.canonical_end, updated_at_ms=updated_ms
+            body, flags, outcome.book, canonical_end=outcome.canonical_end, updated_at_ms=updated_ms, digest=digest
         )
         headers: Headers = self._headers_for(order).headers(order.offset, outcome.book, input_ms, trace)
         headers.append((layout.HEADER, marks))

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import struct
 from functools import lru_cache
-from hashlib import blake2b
 from typing import Final, NamedTuple
 
 from schemas.cloudevents import OrderKey
@@ -67,7 +66,7 @@ def published_head(value: bytes, layout: bytes, order: bytes, contribution: byte
     found = marks(value, layout)
     if found is None:
         return None
-    end, flags_start, book_start, updated = found
+    end, flags_start, book_start, updated, digest = found
     parts = order.split(b"/")
     book = value[book_start + len(BOOK) : -2]
     if end <= 0 or updated is None or len(parts) != 3 or not (order.isascii() and book.isascii()):
@@ -80,7 +79,7 @@ def published_head(value: bytes, layout: bytes, order: bytes, contribution: byte
             LIVE,
             int(updated) if updated else _NO_TIME,
             int(offset_text),
-            blake2b(value[:book_start], digest_size=16).digest(),
+            digest,
             len(contribution),
             len(topic),
             len(order_book),

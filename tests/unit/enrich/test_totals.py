@@ -20,9 +20,9 @@ from streams.enrich.contribution import (
     UNITS,
     Contribution,
     amounts,
+    checked,
     encode,
     encode_cell,
-    is_contribution,
     read,
     read_cell,
 )
@@ -182,7 +182,7 @@ def test_groups_that_stand_on_the_topic_and_are_no_more_are_told_as_gone() -> No
 
 def test_a_contribution_is_read_back() -> None:
     for adds in ADDED:
-        assert is_contribution(adds)
+        assert checked(adds)
         part = read(adds)
         assert part is not None
         assert b"[%b,%b]" % (orjson.dumps(part.numbers), part.cell) == adds
@@ -194,12 +194,12 @@ def test_a_contribution_is_read_back() -> None:
      ADDED[0].replace(b"[[1,", b"[[1.5,", 1), ADDED[0].replace(b"[[1,", b"[[1,1,", 1)],
 )  # fmt: skip
 def test_what_is_no_contribution_is_not_taken_for_one(foreign: bytes) -> None:
-    assert not is_contribution(foreign)
+    assert not checked(foreign)
 
 
 @given(st.binary(max_size=80))
 def test_no_bytes_break_the_look_at_them(foreign: bytes) -> None:
-    assert not is_contribution(foreign) or read(foreign) is not None
+    assert not checked(foreign) or read(foreign) is not None
 
 
 def test_amounts_beyond_reason_are_not_known() -> None:

@@ -69,11 +69,12 @@ HEADER_ORDERS = st.builds(
     st.none() | st.integers(-(2**61), 2**61),
     st.sampled_from([b"[]", b'[{"type":"x"}]']),
     st.sampled_from([b"", b"[[1],[],[]]"]),
+    st.none() | st.binary(min_size=16, max_size=16),
 )
 def test_the_fast_way_of_a_restore_is_the_long_one(
-    order: OrderKey, book: str, updated: int | None, flags: bytes, adds: bytes
+    order: OrderKey, book: str, updated: int | None, flags: bytes, adds: bytes, digest: bytes | None
 ) -> None:
-    value, layout = finish(b'{"vin":"X","a":[1]', flags, book, canonical_end=10, updated_at_ms=updated)
+    value, layout = finish(b'{"vin":"X","a":[1]', flags, book, canonical_end=10, updated_at_ms=updated, digest=digest)
     held = read_published(value, order.encode(), layout, OWNED_FIELDS_VEHICLE, adds)
     assert isinstance(held, Held)
     assert published_head(value, layout, order.encode(), adds) == (encode_held(held), held.canonical)

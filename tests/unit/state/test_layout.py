@@ -35,10 +35,13 @@ def body_of(record: dict[str, object], members: bytes = b'"origin":{"country":"J
     return canonical + b"," + members, len(canonical)
 
 
-@given(record=RECORDS, flags=FLAGS, updated=st.none() | st.integers(-(10**12), 10**14))
-def test_what_is_finished_comes_apart_again(record: dict[str, object], flags: bytes, updated: int | None) -> None:
+@given(record=RECORDS, flags=FLAGS, updated=st.none() | st.integers(-(10**12), 10**14), with_digest=st.booleans())
+def test_what_is_finished_comes_apart_again(
+    record: dict[str, object], flags: bytes, updated: int | None, with_digest: bool
+) -> None:
     body, end = body_of(record)
-    value, layout = finish(body, flags, BOOK, canonical_end=end, updated_at_ms=updated)
+    digest = digest_of(body, flags) if with_digest else None
+    value, layout = finish(body, flags, BOOK, canonical_end=end, updated_at_ms=updated, digest=digest)
 
     assert orjson.loads(value) == {
         **record, "origin": {"country": "JP"}, "flags": orjson.loads(flags), "book": BOOK,
@@ -73,6 +76,15 @@ def test_a_body_written_anew_gives_the_producer_its_names_back() -> None:
         "vin": "X", "updated_at": "2026-01-01T00:00:00Z", "origin": "mine", "flags": 3,
     }  # fmt: skip
     assert parts.digest == digest_of(body, b"[]")
+
+
+def test_the_digest_of_the_header_is_believed_without_hashing() -> None:
+    body, end = body_of({"vin": "X"})
+    value, layout = finish(body, b"[]", BOOK, canonical_end=end, updated_at_ms=0, digest=b"0123456789abcdef")
+
+    assert take_apart(value, layout, OWNED_FIELDS_VEHICLE).digest == b"0123456789abcdef"
+    for wrong in (layout[:-1], layout[:-2], layout[:-1] + b"x"):
+        assert take_apart(value, wrong, OWNED_FIELDS_VEHICLE) == take_apart(value, None, OWNED_FIELDS_VEHICLE)
 
 
 def test_three_offsets_are_enough_and_the_time_is_then_read_from_the_record() -> None:

@@ -189,6 +189,8 @@ class StateAgainstDictionary(RuleBasedStateMachine):
     def the_totals_are_told(self) -> None:
         totals = self.state.totals
         assert totals is not None
+        if totals.told is None:
+            totals.expect([group for group, members in self.told.items() if members])
         change = totals.settle()
         told = dict(totals.waiting())
         self.state.told(change)
