@@ -77,6 +77,7 @@ def _one(fields: dict[str, str | None], json: bool) -> None:
 
 def _many(path: Path) -> None:
     import csv
+    import io
     import sys
 
     import orjson
@@ -86,11 +87,12 @@ def _many(path: Path) -> None:
 
     book = _today_book()
     try:
-        rows = list(csv.reader(path.read_text("utf-8-sig").splitlines()))
+        reader = csv.reader(io.StringIO(path.read_bytes().decode("utf-8-sig"), newline=""))
+        rows = [(reader.line_num, cells) for cells in reader]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         typer.echo(f"{path}: {error}", err=True)
         raise typer.Exit(1) from error
-    header = [name.strip().lower() for name in rows[0]] if rows else []
+    header = [name.strip().lower() for name in rows[0][1]] if rows else []
     absent = [name for name in REQUIRED if name not in header]
     if absent:
         typer.echo(f"{path}: no column {', '.join(absent)}; the first line must name the columns", err=True)
@@ -98,7 +100,7 @@ def _many(path: Path) -> None:
     unknown = [name for name in header if name not in (*REQUIRED, *OPTIONAL)]
     if unknown:
         typer.echo(f"{path}: columns not read: {', '.join(unknown)}", err=True)
-    for number, cells in enumerate(rows[1:], start=2):
+    for number, cells in rows[1:]:
         if not cells or not any(cell.strip() for cell in cells):
             continue
         document: dict[str, Any]

@@ -8,6 +8,7 @@ from decimal import Decimal
 from itertools import pairwise
 from typing import Any
 
+import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
@@ -127,19 +128,57 @@ def test_one_more_fact_never_widens_the_range(
     assert more.high.total_rate_percent <= less.high.total_rate_percent
 
 
-@settings(max_examples=300, deadline=None)
+FALL_TO_METALS = (
+    "7320.10", "7320.20.10", "8708", "8708.10.30", "8708.10.60", "8708.29.21", "8708.29.2120", "8708.29.51",
+    "8708.29.5160", "8708.80.65", "8708.80.6590", "8708.99.68", "8708.99.6890",
+)  # fmt: skip
+"""Springs, and auto parts on the derivative list of 2025-03-12: a preference that frees them of the parts duty leaves
+them to metals, up to 50% of the value until 2026-04-05 (fact sheet 8.1)."""
+
+
+@settings(max_examples=400, deadline=None)
 @given(LINES, st.sampled_from(["CA", "MX"]), DAYS, facts())
-def test_usmca_never_costs_more_save_on_the_lines_of_a_metals_annex(
+def test_usmca_never_costs_more_save_on_the_lines_that_fall_to_metals(
     line: str, origin: str, day: date, known: Facts
 ) -> None:
-    assume(not known.claims & {Claim.COMMERCE_APPROVED})
-    with_it = ask(line, origin, day, replace(known, usmca=True))
-    without = ask(line, origin, day, replace(known, usmca=False))
-    if with_it.central is None or without.central is None:
-        return
-    if any(part.authority == "section_232_metals" for part in with_it.central.components):
-        return
-    assert with_it.central.total_rate_percent <= without.central.total_rate_percent
+    assume(line not in FALL_TO_METALS and Claim.COMMERCE_APPROVED not in known.claims)
+    with_it = ask(line, origin, day, replace(known, usmca=True)).central
+    without = ask(line, origin, day, replace(known, usmca=False)).central
+    if with_it is not None and without is not None:
+        assert with_it.total_rate_percent <= without.total_rate_percent
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "7320.10",
+        "7320.20.10",
+        "8708.10.30",
+        "8708.10.60",
+        "8708.29.2120",
+        "8708.29.5160",
+        "8708.80.6590",
+        "8708.99.6890",
+    ],
+)
+def test_a_line_named_as_falling_to_metals_does_cost_more_with_usmca(line: str) -> None:
+    all_metal = Facts(metal_share=Decimal(1), claims=frozenset({Claim.AUTO_PART}))
+    day = date(2025, 12, 1)
+    with_it = rates(BOOK, line, "MX", day, replace(all_metal, usmca=True)).high
+    without = rates(BOOK, line, "MX", day, replace(all_metal, usmca=False)).low
+    assert with_it is not None
+    assert without is not None
+    assert with_it.total_rate_percent > without.total_rate_percent
+
+
+@settings(max_examples=300, deadline=None)
+@given(LINES, DAYS, facts())
+def test_the_korean_agreement_never_costs_more(line: str, day: date, known: Facts) -> None:
+    without = replace(known, claims=known.claims - {Claim.KORUS})
+    plain = ask(line, "KR", day, without).central
+    claimed = ask(line, "KR", day, replace(without, claims=without.claims | {Claim.KORUS})).central
+    if claimed is not None and plain is not None:
+        assert claimed.total_rate_percent <= plain.total_rate_percent
 
 
 @settings(max_examples=150, deadline=None)

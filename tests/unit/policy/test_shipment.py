@@ -33,6 +33,7 @@ HEADER = (
         ("South Korea", "KR"), ("Korea, Republic of", "KR"), ("Taiwan", "TW"), ("Türkiye", "TR"), ("Turkey", "TR"),
         ("Czech Republic", "CZ"), ("Viet Nam", "VN"), ("vietnam", "VN"), ("Côte d'Ivoire", "CI"),
         ("EU", "EU"), ("European Union", "EU"), ("DEU", "DE"), ("Hong Kong", "HK"), ("USA", "US"),
+        ("Puerto Rico", "US"),
     ],
 )  # fmt: skip
 def test_an_origin_is_read_by_name_or_code(text: str, code: str) -> None:
@@ -143,6 +144,17 @@ def test_the_order_of_columns_blank_rows_and_a_byte_order_mark_do_not_matter(tmp
     path.write_text("\ufeffValue, Origin ,HTS,entry_date\n\n10000,JP,8703.23,2026-10-01\n", "utf-8")
     result = CliRunner().invoke(command(), ["--csv", str(path)])
     assert [json.loads(text)["total_duty"] for text in result.stdout.splitlines()] == ["1500.00"]
+
+
+def test_a_cell_may_hold_a_line_break_and_rows_are_counted_in_lines(tmp_path: Path) -> None:
+    path = tmp_path / "rows.csv"
+    path.write_text(
+        'hts,origin,entry_date,value,claim\r\n8703.23,KR,2026-10-01,1,"korus\n"\r\n870,KR,2026-10-01,1,\r\n'
+    )
+    answers = [json.loads(line) for line in CliRunner().invoke(command(), ["--csv", str(path)]).stdout.splitlines()]
+    assert [(one["row"], "error" in one, one["total_rate_percent"]) for one in answers] == [
+        (3, False, 15.0), (4, True, None)
+    ]  # fmt: skip
 
 
 def test_a_file_without_the_columns_is_refused(tmp_path: Path) -> None:

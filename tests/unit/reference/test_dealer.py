@@ -75,7 +75,6 @@ def test_codes_and_words_compare_without_case_and_signs() -> None:
         ("cost_dates.csv", "part,last_received", "part,last_sold", "line 8: field"),
         ("cost_bearers.csv", "MAKER,maker", "MAKER,customer", "line 2: bearer"),
         ("sale_restrictions.toml", "certain = false\n", "", r"\[\[restriction\]\] 1: certain"),
-        ("maker_offsets.toml", "percent = 3.75", "percent = -1", r"\[\[offset\]\] 1 \(cars\): percent"),
     ],
 )
 def test_a_broken_file_is_refused_by_name(

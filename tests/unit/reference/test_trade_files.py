@@ -148,7 +148,7 @@ def test_measures_that_replace_each_other_are_refused(root: Path) -> None:
         ("hts/lists.csv", "note-33b,8703.22.01", "note-33b,cars", "stem"),
         ("hts/countries.csv", "JP,JPN", "JPX,JPN", "alpha2"),
         ("hts/chapters.csv", "8704,0,25", "8704,zero,25", "low"),
-        ("REVISION", "1", "one", "whole number"),
+        ("REVISION", "\n", "th\n", "whole number"),
     ],
 )
 def test_a_table_that_is_wrong_is_named(root: Path, name: str, old: str, new: str, said: str) -> None:
