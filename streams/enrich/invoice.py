@@ -16,7 +16,6 @@ from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
-from decimal import Decimal
 from typing import Final, Literal, NamedTuple
 
 from schemas.fields import Confidence, Importer
@@ -24,7 +23,7 @@ from streams.enrich.cents import HALF, WHOLE, Cents, usd
 from streams.enrich.context import Context
 from streams.enrich.tariff import Column, Schedule, Segment
 from streams.policy.book import Book
-from streams.reference.dealer import SHARE_STEP, Curve, DealerReference, GoodsKind, MakerOffset, Shares
+from streams.reference.dealer import SHARE_STEP, Curve, DealerReference, GoodsKind, Shares
 
 _ALL: Final[Shares] = (SHARE_STEP, SHARE_STEP, SHARE_STEP)
 _NONE: Final = '["0.00","0.00","0.00"]'
@@ -309,24 +308,3 @@ def derived(day: date, days: tuple[int, int, int], basis: str) -> CostDate:
     """A cost date that lies low to high days before `day`: the date in stock less the way there. Confidence L."""
     low, central, high = days
     return CostDate(day - timedelta(high), day - timedelta(central), day - timedelta(low), basis, "L")
-
-
-@dataclass(frozen=True, slots=True)
-class OffsetUse:
-    """A maker's offset in one year, in cents: what it is worth, what part duty it pays, what is carried forward."""
-
-    credit: int
-    used: int
-    carried: int
-
-
-def maker_offset(offset: MakerOffset, day: date, msrp_cents: int, part_duty_cents: int, carried: int = 0) -> OffsetUse:
-    """The offset of a maker's US-assembled vehicles of a year, of `msrp_cents` in total, against Section 232 part duty.
-
-    An aggregate of the maker's, never one vehicle's; it pays no other duty, and what is left is carried forward.
-    """
-    credit = carried
-    if offset.first <= day <= offset.last:
-        credit += int((msrp_cents * offset.percent / 100 + Decimal("0.5")) // 1)
-    used = min(credit, part_duty_cents)
-    return OffsetUse(credit, used, credit - used)

@@ -264,15 +264,14 @@ def _us_built(context: Context, first: date) -> Schedule:
     """Duty in the imported parts of a US-assembled vehicle, as shares of its MSRP (fact sheet 8.15)."""
     row = context.reference.vehicles.us_built
     central = row.parts_share_central * row.parts_rate_percent_central
-    dear = row.parts_share_high * row.parts_rate_percent_high
+    low = {row.parts_measure: scaled(row.parts_share_low * row.parts_rate_percent_low)}
+    parts = {row.parts_measure: scaled(central)}
+    high = {row.parts_measure: scaled(row.parts_share_high * row.parts_rate_percent_high)}
+    offset = {row.offset_measure: -scaled(min(row.offset_percent, central))}
     segments = [
         Segment(date(min(first.year, context.book.day.year, row.first.year), 1, 1), {}, {}, {}),
-        Segment(
-            row.first,
-            {row.parts_measure: scaled(row.parts_share_low * row.parts_rate_percent_low)},
-            {row.parts_measure: scaled(central), row.offset_measure: -scaled(min(row.offset_percent, central))},
-            {row.parts_measure: scaled(dear)},
-        ),
+        Segment(row.first, low, parts | offset, high),
+        Segment(row.offset_last + _DAY, low, parts, high),
     ]
     return Schedule(segments, of_value=False)
 

@@ -132,15 +132,6 @@ class RestrictionReading(_Row):
     lifted_by: tuple[str, ...] = ()
 
 
-class MakerOffset(_Row):
-    """The offset against part duty, as percent of a maker's total MSRP of US-assembled vehicles."""
-
-    id: Literal["cars", "trucks"]
-    percent: Decimal = Field(gt=0)
-    first: date = Field(alias="from")
-    last: date = Field(alias="to")
-
-
 @dataclass(frozen=True, slots=True)
 class Curve:
     """Shares passed on by the age of a change in days; `ages` begin at 0."""
@@ -171,7 +162,6 @@ class DealerReference:
     part_cost_dates: tuple[CostDateField, ...]
     bearers: Mapping[str, str]
     restrictions: Mapping[str, RestrictionReading]
-    offsets: Mapping[str, MakerOffset]
 
     def curve(self, kind: GoodsKind, direction: Direction, make: str | None, origin: str | None, day: date) -> Curve:
         """The curve of a change of duty that took effect on `day`; `make` in capitals."""
@@ -225,9 +215,6 @@ def load_dealer() -> DealerReference:
                 row.measure: row
                 for row in read_toml(FOLDER / "sale_restrictions.toml", "restriction", RestrictionReading)
             }
-        ),
-        offsets=MappingProxyType(
-            {row.id: row for row in read_toml(FOLDER / "maker_offsets.toml", "offset", MakerOffset)}
         ),
     )
 

@@ -300,6 +300,7 @@ class UsBuilt(_Row):
     parts_rate_percent_high: Decimal
     offset_measure: str
     offset_percent: Decimal
+    offset_last: date = Field(alias="offset_to")
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,6 @@ from streams.enrich.invoice import (
     coded_cost_date,
     derived,
     invoice,
-    maker_offset,
     passed_on,
     retroactive_days,
 )
@@ -183,20 +182,6 @@ def test_a_code_that_says_the_fee_is_in_the_cost_leaves_the_latest_date() -> Non
 def test_a_code_nobody_knows_overrides_nothing_and_says_so(make: str | None, code: str) -> None:
     assert coded_cost_date(make, code, exactly(3), DEALER) == (exactly(3), False)
     assert coded_cost_date(make, "  ", exactly(3), DEALER) == (exactly(3), True)
-
-
-def test_the_offset_equals_the_duty_on_parts_worth_15_percent_of_msrp() -> None:
-    msrp = 100_000_000_00
-    duty = msrp * 15 // 100 * 25 // 100
-    use = maker_offset(DEALER.offsets["cars"], date(2026, 1, 1), msrp, duty)
-    assert (use.credit, use.used, use.carried) == (3_750_000_00, 3_750_000_00, 0)
-
-
-def test_an_offset_not_used_is_carried_forward_and_none_is_given_outside_its_dates() -> None:
-    use = maker_offset(DEALER.offsets["trucks"], date(2026, 1, 1), 1_000_00, 10_00, carried=5_00)
-    assert (use.credit, use.used, use.carried) == (42_50, 10_00, 32_50)
-    assert maker_offset(DEALER.offsets["trucks"], date(2025, 10, 31), 1_000_00, 10_00).credit == 0
-    assert maker_offset(DEALER.offsets["cars"], date(2030, 5, 1), 1_000_00, 10_00).credit == 0
 
 
 rates = st.dictionaries(st.sampled_from(["A", "B", "C"]), st.integers(0, 100), max_size=3)

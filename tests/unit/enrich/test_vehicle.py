@@ -120,6 +120,13 @@ def test_a_us_built_car_of_before_the_duty_on_parts_paid_none() -> None:
     assert view.total_usd == ("0.00", "0.00", "0.00")
 
 
+def test_the_makers_offset_ends() -> None:
+    for day, components in (("2030-04-30", {"232-PART", "232-OFFSET"}), ("2030-05-01", {"232-PART"})):
+        view = enriched(ACCORD, entry_date=day).tariff.importer_duty.landed
+        assert view is not None
+        assert set(view.components) == components
+
+
 @pytest.mark.parametrize("stock_class", ["used", "cpo"])
 def test_used_goods_have_no_replacement(stock_class: str) -> None:
     duty = enriched(NAUTILUS, stock_class=stock_class, entry_date="2026-06-01").tariff.importer_duty
