@@ -2,7 +2,8 @@
 
 `LOTRISK_FAILPOINTS` holds `name=action` pairs separated by `;`. An action is `kill` (SIGKILL), `stop` (SIGSTOP), `exit`
 (leave at once with status 70) or `sleep:MS`, and may end in `@N`: only from the Nth time the point is reached. Each
-name in `POINTS` and `RERATE_POINTS` is a step whose interruption must neither lose nor double a record or a flag event.
+name in `POINTS`, `RERATE_POINTS` and `TOTALS_POINTS` is a step whose interruption must neither lose nor double a record
+or a flag event.
 """
 
 from __future__ import annotations
@@ -45,6 +46,15 @@ RERATE_POINTS = (
     "rerate.applied",
 )
 """Those of a book that changes, and of the slices in which held records are brought up to it."""
+TOTALS_POINTS = (
+    "totals.sent",
+    "totals.delivered",
+    "totals.offsets_sent",
+    "totals.committed",
+    "totals.applied",
+)
+"""Those of totals that are told in a transaction of their own."""
+_ALL = (*POINTS, *RERATE_POINTS, *TOTALS_POINTS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +68,8 @@ def _parse(text: str) -> dict[str, _Action]:
     actions = {}
     for pair in filter(None, (part.strip() for part in text.split(";"))):
         name, _, action = pair.partition("=")
-        if name not in (*POINTS, *RERATE_POINTS):
-            raise ValueError(f"LOTRISK_FAILPOINTS: no point {name!r}; there are {', '.join((*POINTS, *RERATE_POINTS))}")
+        if name not in _ALL:
+            raise ValueError(f"LOTRISK_FAILPOINTS: no point {name!r}; there are {', '.join(_ALL)}")
         action, _, hit = action.partition("@")
         kind, _, duration = action.partition(":")
         if kind not in ("kill", "stop", "exit", "sleep"):

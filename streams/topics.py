@@ -118,7 +118,7 @@ GROUPS_ENRICHED = Topic(
     "summed totals and open group flags",
     ("worker",),
     ("worker", "consumer", "operator"),
-    configs=_compact(INPUT_MAX_BYTES),
+    configs=_compact(OUTPUT_MAX_BYTES, **_STATE),
 )
 WORKERS = Topic(
     "lotrisk.workers",

@@ -8,7 +8,7 @@ from schemas.cloudevents import EventType
 from schemas.enriched import OWNED_FIELDS_PART
 from streams.app import LotriskApp, batch_topic
 from streams.enrich.part import enrich_part
-from streams.topics import PARTS, PARTS_DLQ, PARTS_ENRICHED
+from streams.topics import PARTS, PARTS_DLQ, PARTS_ENRICHED, TOTALS
 from streams.transport.batch import RecordBatch
 from streams.transport.pipeline import Pipeline
 
@@ -21,6 +21,7 @@ PIPELINE = Pipeline(
     enrich=enrich_part,
     identity="part_number",
     owned=OWNED_FIELDS_PART,
+    totals=TOTALS,
 )
 
 

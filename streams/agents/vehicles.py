@@ -9,7 +9,7 @@ from schemas.enriched import OWNED_FIELDS_VEHICLE
 from streams.app import LotriskApp, batch_topic
 from streams.enrich.unmoved import UnmovedVehicles
 from streams.enrich.vehicle import enrich_vehicle
-from streams.topics import VEHICLES, VEHICLES_DLQ, VEHICLES_ENRICHED
+from streams.topics import TOTALS, VEHICLES, VEHICLES_DLQ, VEHICLES_ENRICHED
 from streams.transport.batch import RecordBatch
 from streams.transport.pipeline import Pipeline
 
@@ -22,6 +22,7 @@ PIPELINE = Pipeline(
     enrich=enrich_vehicle,
     identity="vin",
     owned=OWNED_FIELDS_VEHICLE,
+    totals=TOTALS,
     unmoved=UnmovedVehicles,
 )
 

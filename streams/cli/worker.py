@@ -50,7 +50,7 @@ class Agent(Protocol):
 
 
 def run(settings: Settings, agents: Sequence[Agent] | None = None, *, remember: bool = True) -> int:
-    """Run one worker in this process with `agents` (vehicles and parts); without `remember` it keeps no state.
+    """Run one worker in this process with `agents` (vehicles, parts, groups); without `remember` it keeps no state.
 
     Returns the exit status: 0 when it was stopped, 1 when it could not start or crashed.
     """
@@ -61,9 +61,9 @@ def run(settings: Settings, agents: Sequence[Agent] | None = None, *, remember: 
 
     keep_small()
     if agents is None:
-        from streams.agents import parts, vehicles
+        from streams.agents import groups, parts, vehicles
 
-        agents = (vehicles, parts)
+        agents = (vehicles, parts, groups)
     configure(settings, "worker")
     # The consumer's thread makes a loop of its own by this policy.
     asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())

@@ -203,8 +203,9 @@ class Totals:
         return self.change
 
     def expect(self, groups: Iterable[str]) -> None:
-        """Groups told of before: they are told of again, as they are now."""
-        self._waiting.update(dict.fromkeys(groups))
+        """Tell of every group again: these stand on the topic, and it isn't known which of them are right."""
+        self.settle()
+        self._waiting = dict.fromkeys((*groups, *self._groups))
 
     def waiting(self) -> Iterator[tuple[str, Json | None]]:
         """The groups to tell of; None where nothing of one is left. Call `settle` before."""

@@ -21,6 +21,7 @@ from streams.transport.lease import Lease
 from streams.transport.outbox import Outbox
 from streams.transport.rater import BookBehindError, Findings, LanePlace, Rater
 from streams.transport.rerating import RerateSlot, Rerating
+from streams.transport.totals import LaneTotals
 
 if TYPE_CHECKING:
     from streams.tracing import Tracing
@@ -102,6 +103,7 @@ class Lane:
         self._source = place.source
         self._enriched = place.enriched
         self._rater = Rater(place, state, limit, tracing)
+        self._totals = LaneTotals(place, state)
         self._rerating = Rerating(state, self._rater, metrics, place.pipeline.unmoved)
         self._task: asyncio.Task[None] | None = None
 
@@ -144,10 +146,11 @@ class Lane:
             while True:
                 if not await self._next():
                     continue
-                if self._inbox is None and not self._slot.take(self._arrived.set):
+                rerates = self._inbox is None and not self._is_rated()
+                if rerates and not self._slot.take(self._arrived.set):
                     await self._arrived.wait()
                     continue
-                await self._take_turn(slotted=self._inbox is None)
+                await self._take_turn(slotted=rerates)
                 if self.paused_because is not None:
                     return
         except asyncio.CancelledError:
@@ -164,7 +167,7 @@ class Lane:
             log.warning("%s[%d]: gave up on a revoked partition: %r", self._source, self.place.partition, error)
 
     async def _take_turn(self, *, slotted: bool) -> None:
-        """Work on the batch that waits, or else on a slice of re-rating if the slot for it was taken."""
+        """Work on the batch that waits, or else on a slice of re-rating if the slot for it was taken, or on totals."""
         # Until its turn comes the batch waits and is joined, and a revoke need not wait for it.
         turn = _Turn(self._turns, self._slot if slotted else None)
         try:
@@ -179,6 +182,8 @@ class Lane:
                     await self._work(batch, turn)
                 elif slotted:
                     await self._rerate(turn)
+                else:
+                    await self._tell(turn)
             finally:
                 self._in_work = None
                 self.lease.end()
@@ -186,14 +191,25 @@ class Lane:
             turn.over()
 
     async def _next(self) -> bool:
-        """Wait until there is a batch, or held records below the book in force; live batches go first."""
-        if self._inbox is None and self._is_rated():
+        """Wait until there is a batch, held records below the book in force, or totals to tell; in this order."""
+        left = self._totals_left()
+        if self._inbox is None and self._is_rated() and (left is None or left > 0):
+            timer = None if left is None else asyncio.get_running_loop().call_later(left, self._arrived.set)
             await self._arrived.wait()
+            if timer is not None:
+                timer.cancel()
         self._arrived.clear()
         if self._inbox is None and not self._is_rated():
             # Other lanes and their live batches first.
             await asyncio.sleep(0)
-        return self._inbox is not None or not self._is_rated()
+        if self._inbox is not None or not self._is_rated():
+            return True
+        left = self._totals_left()
+        return left is not None and left <= 0
+
+    def _totals_left(self) -> float | None:
+        """Seconds until it is time to tell of totals; None where there is nothing to tell, or nobody to do it."""
+        return None if self.lease.is_over else self._totals.seconds_left()
 
     def _is_rated(self) -> bool:
         return self._rerating.is_at(self._context().book.number) or self.lease.is_over
@@ -244,6 +260,8 @@ class Lane:
     async def _publish(self, found: Findings, offsets: dict[tuple[str, int], int]) -> None:
         """Send what was found, and take it into the state once it is committed."""
         step = found.draft.step
+        self._totals.worked()
+        told = await self._totals.add_due(found.draft, str(found.book))
         sent = time.perf_counter()
         try:
             landed = await self.outbox.publish(found.draft, self.place.partition, last=self._enriched, offsets=offsets)
@@ -261,6 +279,8 @@ class Lane:
             self.state.apply(found.published, landed.position, first=landed.first)
         if found.rebooked:
             self.state.rebook(found.rebooked, found.book)
+        if told is not None:
+            self._totals.told(told)
         self.metrics.flag_events(found.flag_events)
         for span in found.spans:
             span.end()
@@ -295,3 +315,18 @@ class Lane:
         elif found.rebooked:
             self.state.rebook(found.rebooked, found.book)
         self._rerating.applied(found)
+
+    async def _tell(self, turn: _Turn) -> None:
+        """Tell of what the partition's totals have come to, in a transaction of its own: nothing else goes on."""
+        draft = self.outbox.draft("totals")
+        told = await self._totals.add_due(draft, str(self._context().book.number))
+        turn.over()
+        if told is None or not self.lease.allows_sending:
+            return
+        sent = time.perf_counter()
+        await self.outbox.publish(draft, self.place.partition, last=self._enriched, offsets={})
+        await failpoints.reach("totals.committed")
+        if self.outbox.transactional_id is not None:
+            self.metrics.transaction(time.perf_counter() - sent)
+        self._totals.told(told)
+        await failpoints.reach("totals.applied")

@@ -33,8 +33,10 @@ from streams.transport.outbox import Outbox
 from streams.transport.pipeline import Pipeline
 from streams.transport.rater import LanePlace
 from streams.transport.rerating import RerateSlot
+from streams.transport.totals import groups_told
 
 if TYPE_CHECKING:
+    from streams.enrich.totals import Totals
     from streams.tracing import Tracing
 
 log = logging.getLogger(__name__)
@@ -291,3 +293,17 @@ class Lanes:
             await self._states.restore(
                 [state for lane in lanes.values() if isinstance(state := lane.state, RocksState)]
             )
+            await self._expect_totals(lanes)
+
+    async def _expect_totals(self, lanes: Mapping[TP, Lane]) -> None:
+        """Where a state was built or brought on from its topic: ask which totals of it stand, to tell of all anew."""
+        unsure: dict[str, dict[tuple[str, int], Totals]] = {}
+        for tp, lane in lanes.items():
+            totals, topic = lane.state.totals, lane.place.pipeline.totals
+            if totals is not None and topic is not None and totals.told is None:
+                name = topic.full_name(self._settings.topic_prefix)
+                unsure.setdefault(name, {})[tp.topic, tp.partition] = totals
+        for name, sums in unsure.items():
+            stands = await groups_told(self._settings, name, sums.keys())
+            for source, totals in sums.items():
+                totals.expect(stands.get(source, ()))

@@ -40,7 +40,7 @@ def inspect_topics(settings: Settings, pipelines: Iterable[Pipeline]) -> FoundTo
     counts: dict[str, int] = {}
     for pipeline in pipelines:
         source = pipeline.source.full_name(settings.topic_prefix)
-        for topic in (pipeline.source, pipeline.enriched, pipeline.dead_letters):
+        for topic in (pipeline.source, *pipeline.outputs):
             name = topic.full_name(settings.topic_prefix)
             if name not in described:
                 problems.append(f"{name} does not exist")
@@ -50,10 +50,9 @@ def inspect_topics(settings: Settings, pipelines: Iterable[Pipeline]) -> FoundTo
         if source in counts:
             problems += [
                 f"{name} has {counts[name]} partitions, its input {source} has {counts[source]}"
-                for name in (pipeline.enriched.full_name(settings.topic_prefix),
-                             pipeline.dead_letters.full_name(settings.topic_prefix))
-                if name in counts and counts[name] != counts[source]
-            ]  # fmt: skip
+                for topic in pipeline.outputs
+                if (name := topic.full_name(settings.topic_prefix)) in counts and counts[name] != counts[source]
+            ]
     if problems:
         raise TopicsNotReadyError("topics are not ready: " + "; ".join(problems) + ". Run `lotrisk topics apply`.")
     return FoundTopics(ids, counts)

@@ -40,6 +40,7 @@ from streams.state.view import Gone, Held, PartitionState
 from streams.topics import FLAGS
 from streams.transport.batch import InputRecord, RecordBatch
 from streams.transport.dlq_limit import DlqLimit, Tripped
+from streams.transport.joining import join_records
 from streams.transport.outbox import Draft, record_fits
 from streams.transport.partitioning import count_elsewhere
 from streams.transport.pipeline import Pipeline
@@ -123,7 +124,8 @@ class Rater:
         self._limit = limit
         self._source = place.source
         self._enriched = place.enriched
-        self._dead = place.pipeline.dead_letters.full_name(place.prefix)
+        dead_letters = place.pipeline.dead_letters
+        self._dead = dead_letters.full_name(place.prefix) if dead_letters is not None else None
         self._flags = FLAGS.full_name(place.prefix)
         self._enriched_headers = self._template(place.pipeline.enriched_event, place.topic_id)
         self._removed_headers = self._template(place.pipeline.removed_event, place.topic_id)
@@ -143,8 +145,9 @@ class Rater:
         now_ms = int(time.time() * 1000)
         limit = self._limit.copy()
         accepted = 0
+        records = await self._joined(found, batch)
         turn_ends = time.perf_counter() + SLICE_SECONDS
-        for number, record in enumerate(batch.records, 1):
+        for number, record in enumerate(records, 1):
             span = None if self._tracing is None else self._begin(found, record, self._tracing)
             outcome = enrich(record.key, record.value, context)
             if type(outcome) is Enriched:
@@ -166,10 +169,23 @@ class Rater:
                 turn_ends = time.perf_counter() + SLICE_SECONDS
         limit.accepted(accepted)
         self._limit = limit
-        keys = [record.key for record in batch.records if record.key is not None]
+        keys = [record.key for record in records if record.key is not None]
         if misplaced := count_elsewhere(keys, self._place.partition, self._place.partitions):
             found.notes["wrong_partition"] += misplaced
         return found
+
+    async def _joined(self, found: Findings, batch: RecordBatch) -> Sequence[InputRecord]:
+        """The batch's records; where they are parts of what is enriched, one a key, and the others are superseded."""
+        join = self._place.pipeline.join
+        if join is None:
+            return batch.records
+
+        def refuse(record: InputRecord, rejected: Rejected) -> None:
+            self._bury(found, record, rejected, 0)
+
+        records = await join_records(batch.records, join, self._state.canonical, refuse)
+        found.superseded += len(batch) - len(records) - len(found.buried)
+        return records
 
     def rerate(
         self,
@@ -357,8 +373,7 @@ class Rater:
     ) -> None:
         """Draft the events of one record's flags. Their Kafka time is now: retention counts from here."""
         for event in events:
-            dealer, _, number = key.decode().partition(":")
-            members = {"dealer_id": dealer, self._place.pipeline.identity: number, **event_members(event)}
+            members = {**self._identity(key), **event_members(event)}
             template = self._template(_FLAG_EVENT[event.change.value], order.topic_id)
             headers = template.headers(order.offset, order.book, NO_TIME_MS, trace)
             # One record may raise several flags: the id tells them apart.
@@ -371,6 +386,14 @@ class Rater:
             found.draft.add(self._flags, flag_key, orjson.dumps(members), headers, int(time.time() * 1000))
             found.flag_events[event.change.value] += 1
 
+    def _identity(self, key: bytes) -> dict[str, str]:
+        """The members of a flag's event that say whose it is."""
+        identity = self._place.pipeline.identity
+        if identity == "group":
+            return {identity: key.decode()}
+        dealer, _, number = key.decode().partition(":")
+        return {"dealer_id": dealer, identity: number}
+
     def _held(self, found: Findings, key: bytes) -> Held | None:
         known = found.published.get(key)
         if known is None:
@@ -378,6 +401,10 @@ class Rater:
         return known if isinstance(known, Held) else None
 
     def _bury(self, found: Findings, record: InputRecord, rejected: Rejected, now_ms: int) -> None:
+        found.dead_letters[rejected.reason.value] += 1
+        found.buried.append((record.offset, rejected.reason))
+        if self._dead is None:
+            return
         headers = dead_letter_headers(
             record.headers,
             reason=rejected.reason.value,
@@ -390,8 +417,6 @@ class Rater:
         )
         # Retention of dead letters counts from now, not from the record's own time.
         found.draft.add(self._dead, record.key, record.value, headers, now_ms)
-        found.dead_letters[rejected.reason.value] += 1
-        found.buried.append((record.offset, rejected.reason))
 
 
 def _replaced(found: Findings, key: bytes, held: Held | None) -> bytes:

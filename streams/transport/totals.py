@@ -1,0 +1,135 @@
+"""What a lane tells of its totals: to which groups its partition adds what, on `lotrisk.totals`.
+
+Always absolute, as of a place in the enriched log, so that telling again changes nothing. A record a group at most, in
+the transaction of a batch or in one of its own; never faster than the groups' lanes and the eye can use it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import defaultdict
+from collections.abc import Callable, Collection, Mapping
+from functools import lru_cache
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+import orjson
+
+from schemas.cloudevents import ID, EventType, HeaderTemplate, event_id
+from streams.enrich.group_totals import read_total_key, total_key
+from streams.state.view import PartitionState
+from streams.transport.partitioning import partition_of
+from streams.transport.reading import read_to_end
+
+if TYPE_CHECKING:
+    from streams.settings import Settings
+    from streams.transport.outbox import Draft
+    from streams.transport.rater import LanePlace
+
+QUIET_SECONDS: Final = 1.0
+"""A lane without work for so long tells what has changed; and never sooner again than after that."""
+GROUPS_A_SECOND: Final = 20
+"""Under load: the groups told last time, at this pace, are the time until the next. Telling one costs, here and in the
+groups' lane, about as much as a handful of vehicles."""
+_SLICE_SECONDS: Final = 0.010
+_NO_TIME_MS: Final = -1
+
+
+class Told(NamedTuple):
+    """What a draft tells: the groups up to the state's change of this number."""
+
+    change: int
+    groups: int
+
+
+class LaneTotals:
+    """The totals of one lane's partition and when to tell of them."""
+
+    def __init__(self, place: LanePlace, state: PartitionState, clock: Callable[[], float] = time.monotonic) -> None:
+        """`clock` gives seconds, for the pace alone."""
+        topic = place.pipeline.totals
+        self._topic = topic.full_name(place.prefix) if topic is not None else ""
+        self._totals = state.totals if topic is not None else None
+        self._place = place
+        self._state = state
+        self._clock = clock
+        self._worked = clock()
+        self._told = clock()
+        self._pause = QUIET_SECONDS
+
+    def worked(self) -> None:
+        """The lane has had something to do."""
+        self._worked = self._clock()
+
+    def seconds_left(self) -> float | None:
+        """How long until it is time to tell; 0 or less: now; None where there is nothing to tell."""
+        if self._totals is None or not self._totals.changed:
+            return None
+        quiet = max(self._worked, self._told) + QUIET_SECONDS
+        return min(quiet, self._told + self._pause) - self._clock()
+
+    async def add_due(self, draft: Draft, book: str) -> Told | None:
+        """Put into a draft what is to be told, if it is time; `book` is in force."""
+        left = self.seconds_left()
+        return await self._add(draft, book) if left is not None and left <= 0 else None
+
+    async def _add(self, draft: Draft, book: str) -> Told:
+        totals, place = self._totals, self._place
+        assert totals is not None
+        change = totals.settle()
+        topic_id, position = self._state.position
+        now_ms = int(time.time() * 1000)
+        made, gone = (
+            HeaderTemplate(event, place.enriched, topic_id, place.partition)
+            for event in (EventType.GROUP_PARTIAL, EventType.GROUP_PARTIAL_REMOVED)
+        )
+        turn_ends = time.perf_counter() + _SLICE_SECONDS
+        groups = 0
+        for group, members in totals.waiting():
+            value = None
+            event, template = EventType.GROUP_PARTIAL_REMOVED, gone
+            if members is not None:
+                event, template = EventType.GROUP_PARTIAL, made
+                place_of = {"group": group, "topic_id": topic_id, "position": position, "book": book}
+                value = orjson.dumps(place_of | members)
+            identity = event_id(f"{event}/{group}", topic_id, place.partition, position, book).encode()
+            headers = [
+                (name, identity if name == ID else content)
+                for name, content in template.headers(position, book, _NO_TIME_MS)
+            ]
+            key = total_key(group, place.source, place.partition)
+            draft.add_to(_partition(group, place.partitions), self._topic, key, value, headers, now_ms)
+            groups += 1
+            if time.perf_counter() > turn_ends:
+                await asyncio.sleep(0)
+                turn_ends = time.perf_counter() + _SLICE_SECONDS
+        return Told(change, groups)
+
+    def told(self, what: Told) -> None:
+        """What `add_due` put into a draft is committed."""
+        self._state.told(what.change)
+        self._told = self._clock()
+        self._pause = max(QUIET_SECONDS, what.groups / GROUPS_A_SECOND)
+
+
+@lru_cache(maxsize=65_536)
+def _partition(group: str, partitions: int) -> int:
+    """By the group alone: what all partitions tell of a group meets in one."""
+    return partition_of(group.encode(), partitions)
+
+
+async def groups_told(
+    settings: Settings, topic: str, sources: Collection[tuple[str, int]]
+) -> Mapping[tuple[str, int], set[str]]:
+    """The groups that stand on `topic` (full name), by the input topic and partition that told of them."""
+    found: defaultdict[tuple[str, int], set[str]] = defaultdict(set)
+    async for record in read_to_end(settings, topic):
+        read = read_total_key(record.key) if record.key is not None else None
+        if read is None or (read.topic, read.partition) not in sources:
+            continue
+        groups = found[read.topic, read.partition]
+        if record.value is None:
+            groups.discard(read.group.decode())
+        else:
+            groups.add(read.group.decode())
+    return found
