@@ -105,8 +105,8 @@ demo: install ## 20,000 vehicles and 10,000 parts through real Kafka, and Octobe
 
 # --- checks
 
-.PHONY: check check-style check-types check-layers check-dependencies check-contracts check-frame
-check: check-style check-types check-layers check-dependencies check-contracts check-frame ## Style, types, layers, dependencies, locks, contracts, docs
+.PHONY: check check-style check-types check-layers check-dependencies check-contracts check-data check-frame
+check: check-style check-types check-layers check-dependencies check-contracts check-data check-frame ## Style, types, layers, dependencies, contracts, data and its mutants, locks, docs
 	@echo "make check: all good"
 
 check-style: install
@@ -124,6 +124,9 @@ check-dependencies: install
 
 check-contracts: install
 	$(BIN)/lotrisk schemas check
+
+check-data: install
+	$(PY) -m pytest tests/unit/policy/test_data.py tests/unit/reference/test_revision.py
 
 check-frame: install
 	$(PY) -m pytest tests/contract/frame
