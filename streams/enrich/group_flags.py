@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
+from datetime import date
 from typing import Final, NamedTuple
 
 from streams.enrich.context import Context
@@ -10,10 +11,11 @@ from streams.enrich.contribution import GRAMS
 from streams.enrich.exposure import Controls, book_controls
 from streams.enrich.flags import MOST_CENTS, Candidate, candidate, whole_dollars
 from streams.enrich.group_totals import GroupTotal
+from streams.policy.book import recorded
 from streams.policy.controls import IN_FORCE, REVIEW_REQUIRED, LicenceStanding, content_rule, controlled
 from streams.policy.history import legal_status
 from streams.reference.thresholds import Threshold
-from streams.reference.trade_records import MeasureRecord
+from streams.reference.trade_records import APPLIES, Kind, MeasureRecord, Status
 
 _OF_PARTS: Final = "part/"
 _NAMED: Final = 4
@@ -24,6 +26,7 @@ class Standing(NamedTuple):
     """What a book says that concerns groups.
 
     `elements`: each controlled element with the measure that controls it, those in force first; `in_force` only these.
+    `coming`: export controls that are published and begin on a later day, the next one first.
     """
 
     controls: Controls
@@ -31,6 +34,7 @@ class Standing(NamedTuple):
     in_force: Mapping[str, str]
     content_measure: str | None
     to_review: tuple[str, ...]
+    coming: tuple[MeasureRecord, ...]
     measures: Mapping[str, MeasureRecord]
 
     def present(self, elements: Collection[str]) -> tuple[str, ...]:
@@ -65,8 +69,24 @@ def _standing(context: Context) -> Standing:
         in_force,
         rule.measure if status == IN_FORCE else None,
         tuple(one.measure_id for one in controlled(book) if one.status == REVIEW_REQUIRED),
+        tuple(sorted((one for one in book.measures if _is_coming(one, book.day)), key=_begins)),
         {record.id: record for record in book.measures},
     )
+
+
+def _is_coming(record: MeasureRecord, day: date) -> bool:
+    """Whether a control is published on a day, begins after it, and is neither suspended nor withdrawn by then."""
+    return (
+        record.kind is Kind.EXPORT_CONTROL
+        and (record.status in APPLIES or record.status is Status.SUSPENDED)
+        and recorded(record) <= day < _begins(record)
+        and (record.suspended_from is None or record.suspended_from > day)
+        and (record.withdrawn_at is None or record.withdrawn_at > day)
+    )
+
+
+def _begins(record: MeasureRecord) -> date:
+    return record.effective_from or date.min
 
 
 def _by_element(measures: Mapping[str, Collection[str]]) -> dict[str, str]:
@@ -91,6 +111,7 @@ def group_flags(kind: str, name: str, total: GroupTotal, context: Context) -> tu
     if kind == "book":
         found.append(_concentration(rules["concentration"], total, stands))
         found.append(_threatened(rules["threatened"], total, stands, context))
+        found.append(_control_coming(rules["control_coming"], total, stands))
         found.append(_review_required(rules["review_required"], stands))
     return tuple(flag for flag in found if flag is not None)
 
@@ -194,6 +215,19 @@ def _threatened(rule: Threshold, total: GroupTotal, stands: Standing, context: C
         why = f"{len(coming)} announced, not law; {measure} may add up to {whole_dollars(amount)} on {records} records"
         flag = _milder(rule, why)
     return flag._replace(measure=measure, cents_at_stake=min(amount, MOST_CENTS))
+
+
+def _control_coming(rule: Threshold, total: GroupTotal, stands: Standing) -> Candidate | None:
+    """Controls on what the lot holds that are published with their day: time to order before it."""
+    reached = [one for one in stands.coming if any(total.grams(element) for element in one.elements)]
+    if not reached:
+        return None
+    first = _begins(reached[0])
+    elements = [element for one in reached for element in one.elements if total.grams(element)]
+    held = list(dict.fromkeys(elements))
+    grams = sum(total.grams(element) for element in held)
+    why = f"{_some([one.id for one in reached])} from {first}: the lot holds {grams:,.0f} g of {_some(held)}"
+    return candidate(rule, why, rule.confidence)._replace(measure=reached[0].id, act_by=first)
 
 
 def _review_required(rule: Threshold, stands: Standing) -> Candidate | None:

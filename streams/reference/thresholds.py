@@ -48,6 +48,7 @@ REQUIRED: Mapping[str, tuple[str, ...]] = {
     "concentration": ("at_least_grams", "at_least_share_percent", "keep_share", "step_usd"),
     "source_cost_up": ("at_least_percent", "keep_share", "step_usd"),
     "threatened": ("severity_without_measure", "step_usd"),
+    "control_coming": (),
     "review_required": (),
 }
 """Flag types the program raises, and the numbers each of them needs."""

@@ -173,6 +173,23 @@ def test_what_nobody_has_confirmed_is_said_once_of_the_lot() -> None:
     assert "review_required" not in flags(group(context=after))
 
 
+def test_a_control_that_is_published_with_its_day_is_said_once_of_the_lot_until_it_begins_or_is_suspended() -> None:
+    lot: dict[str, Any] = {"grams_e4": {"Dy": [0, 10_000_000, 0], "Ho": [0, 20_000, 0]}}
+
+    def on(day: date, **more: Any) -> Any:
+        return flags(group("book:all", context=context(day), **more)).get("control_coming")
+
+    flag = on(date(2025, 10, 9), **lot)
+    assert (flag.severity, flag.owner, flag.action) == ("warning", "policy", "none")
+    assert (flag.measure, flag.act_by) == ("CN-57", date(2025, 11, 8))
+    assert flag.why == "CN-57, CN-61-1a, CN-61-1b from 2025-11-08: the lot holds 1,002 g of Ho, Dy"
+    assert on(date(2025, 10, 8), **lot) is None, "not before it is published"
+    assert on(date(2025, 11, 7), **lot) is None, "suspended"
+    assert on(date(2025, 10, 9), grams_e4={"Nd": [0, 10_000_000, 0]}) is None, "none of what it names is on the lot"
+    assert on(date(2025, 10, 9), grams_e4={"Dy": [0, 10_000_000, 0]}).act_by == date(2025, 12, 1)
+    assert "control_coming" not in flags(group(context=context(date(2025, 10, 9)), **lot)), "not by model"
+
+
 def test_much_of_an_element_in_one_place_is_a_concentration() -> None:
     lot: dict[str, Any] = {"grams_e4": {"Dy": [0, 10_000_000, 0]}}
     models = {"model:A/B": {"value_cents": 7_000, "grams_e4": {"Dy": 4_500_000}}}
