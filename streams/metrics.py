@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from math import nan
 from types import MappingProxyType
+from typing import NamedTuple
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
 from prometheus_client.metrics_core import GaugeMetricFamily, HistogramMetricFamily
@@ -207,6 +208,40 @@ IN_FLIGHT_RECORDS = Metric(
     "lotrisk_in_flight_records", Kind.GAUGE, "Records fetched and not yet committed.", _LANE, "records"
 )
 IN_FLIGHT_BYTES = Metric("lotrisk_in_flight_bytes", Kind.GAUGE, "Bytes fetched and not yet committed.", _LANE, "bytes")
+STATE_KEYS = Metric(
+    "lotrisk_state_keys", Kind.GAUGE, "Vehicles or parts held, as RocksDB estimates it.", _LANE, "records"
+)
+STATE_BYTES = Metric("lotrisk_state_disk_bytes", Kind.GAUGE, "Bytes of the state's files.", _LANE, "bytes")
+STATE_AGE = Metric(
+    "lotrisk_state_checkpoint_age_seconds",
+    Kind.GAUGE,
+    "How long ago the state's checkpoint was right; an old one on a quiet lot is good all the same.",
+    _LANE,
+    "seconds",
+)
+STATE_RESTORED = Metric(
+    "lotrisk_state_restored_records",
+    Kind.GAUGE,
+    "Records of the enriched topic that the last restore has read so far.",
+    _LANE,
+    "records",
+)
+STATE_REMAINING = Metric(
+    "lotrisk_state_restore_remaining_records",
+    Kind.GAUGE,
+    "Offsets the restore still has to read; 0 when it is through.",
+    _LANE,
+    "records",
+)
+STATE_SECONDS = Metric(
+    "lotrisk_state_restore_seconds", Kind.GAUGE, "How long the last restore has taken so far.", _LANE, "seconds"
+)
+STATE_DISCARDED = Metric(
+    "lotrisk_state_discarded_total",
+    Kind.COUNTER,
+    "States thrown away and built anew from the enriched topic, by reason.",
+    ("topic", "reason"),
+)
 BOOK_INFO = Metric("lotrisk_book_info", Kind.GAUGE, "1 for the number of the policy book in use.", ("book",))
 BOOK_VERIFIED = Metric(
     "lotrisk_book_verified_timestamp_seconds",
@@ -238,6 +273,7 @@ CATALOGUE: tuple[Metric, ...] = (
     BATCH_RECORDS, BATCH_BYTES, BATCH_SECONDS, LATENCY_SECONDS,
     TRANSACTIONS_COMMITTED, TRANSACTIONS_ABORTED, TRANSACTION_SECONDS, FENCED_PRODUCERS, REBALANCES,
     LAG, COMMITTED_AGE, PAUSED, IN_FLIGHT_RECORDS, IN_FLIGHT_BYTES,
+    STATE_KEYS, STATE_BYTES, STATE_AGE, STATE_RESTORED, STATE_REMAINING, STATE_SECONDS, STATE_DISCARDED,
     BOOK_INFO, BOOK_VERIFIED, BOOK_REVIEW_REQUIRED, POLICY_REFUSED, EXITS, BUILD_INFO,
 )  # fmt: skip
 
@@ -545,6 +581,52 @@ class _LaneGauges:
         yield books
 
 
+class StateShown(NamedTuple):
+    """One partition's state as a scrape shows it; `checkpoint_age_seconds` is None before its first restore is through.
+
+    `restored`, `remaining` and `seconds` are of its last restore.
+    """
+
+    topic: str
+    partition: int
+    keys: int
+    disk_bytes: int
+    checkpoint_age_seconds: float | None
+    restored: int
+    remaining: int
+    seconds: float
+
+
+class _StateGauges:
+    """Asks for the open states at each scrape."""
+
+    _SHOWN: tuple[tuple[Metric, Callable[[StateShown], float | None]], ...] = (
+        (STATE_KEYS, lambda state: state.keys),
+        (STATE_BYTES, lambda state: state.disk_bytes),
+        (STATE_AGE, lambda state: state.checkpoint_age_seconds),
+        (STATE_RESTORED, lambda state: state.restored),
+        (STATE_REMAINING, lambda state: state.remaining),
+        (STATE_SECONDS, lambda state: state.seconds),
+    )
+
+    def __init__(self, metrics: Metrics) -> None:
+        self._metrics = metrics
+
+    def describe(self) -> Iterable[Family]:
+        for metric, _ in self._SHOWN:
+            yield GaugeMetricFamily(metric.name, metric.help, labels=metric.labels)
+
+    def collect(self) -> Iterator[Family]:
+        states = sorted(self._metrics.states())
+        for metric, value in self._SHOWN:
+            family = GaugeMetricFamily(metric.name, metric.help, labels=metric.labels)
+            for state in states:
+                found = value(state)
+                if found is not None:
+                    family.add_metric([state.topic, str(state.partition)], found)
+            yield family
+
+
 class Metrics:
     """Every metric of the catalogue on one registry. One a process in production, one a test in tests.
 
@@ -580,8 +662,12 @@ class Metrics:
         self._exits = _counter(EXITS, registry)
         self._build = _gauge(BUILD_INFO, registry)
         self._lanes: dict[tuple[str, int], LaneMetrics] = {}
+        self._state_discarded = _counter(STATE_DISCARDED, registry)
+        self.states: Callable[[], Iterable[StateShown]] = tuple
+        """Tells of the open states; set by their store."""
         registry.register(self.latency)
         registry.register(_LaneGauges(self._lanes, clock))
+        registry.register(_StateGauges(self))
 
     @property
     def lanes(self) -> Mapping[tuple[str, int], LaneMetrics]:
@@ -618,6 +704,10 @@ class Metrics:
     def policy_refused(self, measures: int) -> None:
         """Show how many measures of `trade.policy` were refused."""
         self._policy_refused.set(measures)
+
+    def state_discarded(self, topic: str, reason: str) -> None:
+        """Count a state that was thrown away."""
+        self._state_discarded.labels(topic, _code(reason)).inc()
 
     def build(self, version: str) -> None:
         """Show the version of the program."""

@@ -127,7 +127,7 @@ async def _serve(settings: Settings, agents: Sequence[Agent], *, remember: bool)
         metrics=metrics,
         fatal=fatal,
         follower=follower,
-        states=StateStore(settings) if remember else None,
+        states=StateStore(settings, metrics=metrics) if remember else None,
         since=lambda: books.since,
         tracing=tracing,
     )

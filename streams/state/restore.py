@@ -37,6 +37,7 @@ LOCK_WAIT_SECONDS: Final = 10.0
 """Another worker on this machine gives a partition's directory up only when its own rebalance is complete."""
 LOG_EVERY_SECONDS: Final = 5.0
 _LOCK_RETRY_SECONDS: Final = 0.2
+_RETENTION: Final = "delete.retention.ms"
 _SLICE_RECORDS: Final = 1000
 _FETCH_BYTES: Final = 16 * 1024 * 1024
 _PARTITION_FETCH_BYTES: Final = 2 * 1024 * 1024
@@ -266,15 +267,30 @@ def _log(courses: Collection[_Course]) -> None:
 
 
 def _describe(settings: Settings, topics: Sequence[str]) -> dict[str, tuple[str, int]]:
-    """Topic id and `delete.retention.ms` of each topic, as they are now: a topic may have been made anew."""
     with closing(KafkaAdminClient(**kafka_python_options(settings))) as admin:
-        described = {topic["name"]: topic for topic in admin.describe_topics(topics) if not topic.get("error_code")}
-        missing = [topic for topic in topics if topic not in described]
-        if missing:
-            raise StateError(f"topics don't exist: {', '.join(missing)}. Run `lotrisk topics apply`")
-        resources = [ConfigResource(ConfigResourceType.TOPIC, topic) for topic in topics]
-        configs = admin.describe_configs(resources, config_filter="all")["topic"]
-    return {
-        topic: (str(described[topic]["topic_id"]), int(configs[topic]["delete.retention.ms"]["value"]))
-        for topic in topics
-    }
+        return describe(admin, topics)
+
+
+def describe(admin: KafkaAdminClient, topics: Sequence[str]) -> dict[str, tuple[str, int]]:
+    """Topic id and `delete.retention.ms` of each topic, as they are now: a topic may have been made anew.
+
+    Raises:
+        StateError: a topic doesn't exist, or its configuration may not be read.
+    """
+    described = {topic["name"]: topic for topic in admin.describe_topics(topics) if not topic.get("error_code")}
+    missing = [topic for topic in topics if topic not in described]
+    if missing:
+        raise StateError(
+            f"topics don't exist, or this user may not see them: {', '.join(missing)}. Run `lotrisk topics apply`, or "
+            "allow the worker's user Describe on them"
+        )
+    resources = [ConfigResource(ConfigResourceType.TOPIC, topic) for topic in topics]
+    configs = admin.describe_configs(resources, config_filter="all").get("topic", {})
+    # A broker that refuses says so topic by topic, and the client leaves their configuration empty.
+    refused = [topic for topic in topics if _RETENTION not in configs.get(topic, {})]
+    if refused:
+        raise StateError(
+            f"{_RETENTION} of {', '.join(refused)} can't be read, without which an old state can't be told from a good "
+            "one: allow the worker's user DescribeConfigs on them"
+        )
+    return {topic: (str(described[topic]["topic_id"]), int(configs[topic][_RETENTION]["value"])) for topic in topics}

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 
+from streams.metrics import Metrics, StateShown
 from streams.settings import ProcessingGuarantee, Settings
+from streams.state.errors import StateError
 from streams.state.partition import Place, RocksState
 from streams.state.restore import LOCK_WAIT_SECONDS, RestoreProgress, Restorer
 from streams.state.rocks import Memory
+
+log = logging.getLogger(__name__)
 
 
 class StateStore:
@@ -18,11 +23,15 @@ class StateStore:
         self,
         settings: Settings,
         *,
+        metrics: Metrics | None = None,
         progress: Callable[[RestoreProgress], None] = lambda _: None,
         clock: Callable[[], float] = time.time,
         lock_wait_seconds: float = LOCK_WAIT_SECONDS,
     ) -> None:
-        """`clock` gives Unix seconds: it dates checkpoints and markers and reaches no output."""
+        """`metrics` shows the states and counts those thrown away; `progress` is told about every slice of a restore.
+
+        `clock` gives Unix seconds: it dates checkpoints and markers and reaches no output.
+        """
 
         def now_ms() -> int:
             return int(clock() * 1000)
@@ -31,8 +40,13 @@ class StateStore:
         self._exactly_once = settings.processing_guarantee is ProcessingGuarantee.EXACTLY_ONCE
         self._now_ms = now_ms
         self._memory = Memory()
-        self._restorer = Restorer(settings, now_ms=now_ms, progress=progress, lock_wait_seconds=lock_wait_seconds)
+        self._restorer = Restorer(settings, now_ms=now_ms, progress=self._told, lock_wait_seconds=lock_wait_seconds)
         self._states: dict[tuple[str, int], RocksState] = {}
+        self._progress = progress
+        self._restores: dict[tuple[str, int], RestoreProgress] = {}
+        self._metrics = metrics
+        if metrics is not None:
+            metrics.states = self.shown
 
     def state(self, place: Place) -> RocksState:
         """The state of a partition, the same as before where it is still open; nothing is read until its restore."""
@@ -54,6 +68,31 @@ class StateStore:
         """Those that are open, or about to be."""
         return self._states.values()
 
+    def shown(self) -> Iterator[StateShown]:
+        """The open states, for a scrape."""
+        for (source, partition), state in self._states.items():
+            told = self._restores.get((source, partition))
+            if not state.is_open or told is None:
+                continue
+            age = None
+            if state.checkpoint is not None:
+                age = max(0, self._now_ms() - state.checkpoint.saved_at_ms) / 1000
+            try:
+                keys, disk_bytes = state.estimate(), state.disk_bytes()
+            except (StateError, OSError) as error:
+                # Its lane will meet the same and end the worker; a scrape doesn't.
+                log.warning("%s", error)
+                continue
+            yield StateShown(source, partition, keys, disk_bytes, age, told.restored, told.remaining, told.seconds)
+
+    def _told(self, progress: RestoreProgress) -> None:
+        key = (progress.source, progress.partition)
+        before = self._restores.get(key)
+        if self._metrics is not None and progress.rebuilt is not None and (before is None or before.done):
+            self._metrics.state_discarded(progress.source, progress.rebuilt.value)
+        self._restores[key] = progress
+        self._progress(progress)
+
     def close_except(self, kept: Collection[tuple[str, int]]) -> None:
         """Close the states of partitions (input topic's full name, number) that are not `kept`.
 
@@ -61,6 +100,7 @@ class StateStore:
         """
         for key in [key for key in self._states if key not in kept]:
             self._states.pop(key).close()
+            self._restores.pop(key, None)
 
     def close(self) -> None:
         """Close all."""

@@ -7,7 +7,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
 import streams.metrics as module
-from streams.metrics import CATALOGUE, LAG_CATALOGUE, Kind, Metric, Metrics
+from streams.metrics import CATALOGUE, LAG_CATALOGUE, Kind, Metric, Metrics, StateShown
 
 BOUNDED_LABELS = {"topic", "partition", "reason", "code", "book", "version", "change", "result"}
 UNIT_SUFFIX = {"seconds": "_seconds", "bytes": "_bytes"}
@@ -39,6 +39,8 @@ def exercised() -> CollectorRegistry:
     metrics.book_in_use("1.0.-1.2026-09-29", 900.0, review_required=2)
     metrics.policy_refused(1)
     metrics.exits_before({"fenced": 1, "stalled": 0})
+    metrics.states = lambda: [StateShown("dms.vehicles", 0, 40, 8_000, 1.5, 45, 0, 0.2)]
+    metrics.state_discarded("dms.vehicles", "too_old")
     metrics.build("0.1.0")
     return registry
 

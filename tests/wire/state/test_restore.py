@@ -9,8 +9,10 @@ from collections.abc import Iterable
 from contextlib import closing
 
 import pytest
+from prometheus_client import CollectorRegistry
 
 from schemas.enriched import OWNED_FIELDS_VEHICLE
+from streams.metrics import Metrics
 from streams.settings import Settings
 from streams.state.codec.checkpoint import Checkpoint
 from streams.state.errors import StateError, StateLockedError
@@ -34,8 +36,13 @@ class Worker:
         self.settings = settings
         self.ahead_seconds = ahead_seconds
         self.told: list[RestoreProgress] = []
+        self.registry = CollectorRegistry()
         self.store = StateStore(
-            settings, progress=self.told.append, clock=lambda: time.time() + self.ahead_seconds, lock_wait_seconds=0.5
+            settings,
+            metrics=Metrics(self.registry),
+            progress=self.told.append,
+            clock=lambda: time.time() + self.ahead_seconds,
+            lock_wait_seconds=0.5,
         )
 
     def close(self) -> None:
@@ -63,6 +70,12 @@ class Worker:
             lot.update(records)
             if after is None:
                 return lot
+
+    def shown(self, metric: str, partition: int = 0, **labels: str) -> float | None:
+        """A sample as a scrape sees it."""
+        topic = VEHICLES.full_name(self.settings.topic_prefix)
+        more = labels or {"partition": str(partition)}
+        return self.registry.get_sample_value(metric, {"topic": topic, **more})
 
     def position(self, partition: int = 0) -> int:
         """Where the checkpoint stands."""
@@ -185,6 +198,30 @@ def test_an_old_checkpoint_is_thrown_away(settings: Settings, worker: Worker) ->
         told = older.restore(0)
         assert (told[0].rebuilt, told[0].restored) == (Rebuilt.TOO_OLD, len(CARS) + 1)
         assert older.lot() == lot_of([*CARS, car(99, 99)])
+
+
+def test_what_is_held_and_how_a_restore_goes_is_shown(settings: Settings, worker: Worker) -> None:
+    put(settings, CARS, transactional_id="a")
+    assert worker.shown("lotrisk_state_keys") is None
+    worker.restore(0, 1)
+    assert worker.shown("lotrisk_state_restored_records") == len(CARS)
+    assert worker.shown("lotrisk_state_restored_records", 1) == 0
+    assert worker.shown("lotrisk_state_restore_remaining_records") == 0
+    assert (worker.shown("lotrisk_state_restore_seconds") or 0) > 0
+    assert (worker.shown("lotrisk_state_keys") or 0) >= len(lot_of(CARS))
+    assert (worker.shown("lotrisk_state_disk_bytes") or 0) > 1000
+    worker.ahead_seconds = 90
+    assert 89 < (worker.shown("lotrisk_state_checkpoint_age_seconds") or 0) < 150
+    assert worker.shown("lotrisk_state_discarded_total", reason="too_old") is None
+
+    put(settings, [car(5, 50)], transactional_id="a")
+    worker.ahead_seconds = 48 * 3600
+    worker.restore(0)
+    assert worker.shown("lotrisk_state_discarded_total", reason="too_old") == 1
+    assert worker.shown("lotrisk_state_restored_records") == len(CARS) + 1
+
+    worker.store.close_except(())
+    assert worker.shown("lotrisk_state_keys") is None
 
 
 def test_a_topic_made_anew_empties_the_state(settings: Settings, worker: Worker) -> None:
