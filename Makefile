@@ -85,7 +85,7 @@ test-live: install ## Every alert and dashboard against real failures, 6 minutes
 	$(PY) -m pytest -m live $(or $(ARGS),tests/deploy)
 
 .PHONY: soak
-soak: install ## Long chaos; LOTRISK_SOAK_ROUNDS (5) and LOTRISK_SOAK_RECORDS (1000000) set how long
+soak: install ## Kills, chaos, backlogs for an hour or so; docs/failure-modes/README.md says how to make it shorter
 	$(PY) -m pytest -m soak -rP $(or $(ARGS),tests/soak)
 
 .PHONY: bench

@@ -6,6 +6,7 @@ from collections import Counter
 from pathlib import Path
 
 import orjson
+import pytest
 
 from schemas.cloudevents import DATASCHEMA, header
 from streams.topics import VEHICLES_ENRICHED
@@ -15,6 +16,8 @@ from tests.rehearsal.releases import release
 from tests.rehearsal.stage import Stage
 from tests.wire import kafka_io
 from tests.wire.conftest import Broker
+
+pytestmark = pytest.mark.soak
 
 NAMES = "ab"
 TURNS = ("this", "next", "back")

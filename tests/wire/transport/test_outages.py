@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 from kafka import KafkaAdminClient
@@ -13,48 +12,10 @@ from streams.broker import EmbeddedKafka
 from streams.topics import VEHICLES_DLQ
 from tests.rehearsal.accounts import account
 from tests.rehearsal.fleet import Fleet, wait_until
-from tests.rehearsal.ground import Ground, SteadyLoad, load
+from tests.rehearsal.ground import Ground, load
 from tests.rehearsal.network import FROM_BROKER, Wiring
+from tests.rehearsal.pair import MIXED, SHORT, two_workers
 from tests.wire.conftest import Broker
-
-MIXED = load(poison_every=500, tombstone_every=50)
-SHORT = {
-    "session_timeout_seconds": 3, "rebalance_timeout_seconds": 12, "drain_seconds": 2, "transaction_timeout_seconds": 5,
-}  # fmt: skip
-
-
-@contextmanager
-def two_workers(ground: Ground, directory: Path, **more: object) -> Iterator[Fleet]:
-    """Workers a and b under a steady load, both at work; afterwards everything is worked off."""
-    with Fleet(ground.environment(), directory, **more) as fleet:  # type: ignore[arg-type]  # Fleet's own
-        for name in "ab":
-            fleet.start(name)
-        with SteadyLoad(ground, MIXED, 400):
-            fleet.wait_until_ready(60)
-            ground.wait_for_progress(60, fleet.said)
-            yield fleet
-            ground.wait_for_progress(60, fleet.said)
-        ground.wait_for_no_lag(60, fleet.said)
-
-
-def test_a_network_that_is_cut_held_and_slow(own_broker: Callable[..., EmbeddedKafka], tmp_path: Path) -> None:
-    """The one that is cut off loses its part to the other; a slow one goes on slowly."""
-    with Wiring("ab") as wiring:
-        kafka = own_broker(**wiring.arguments)
-        with Ground(kafka.bootstrap_servers, **SHORT) as ground:
-            with two_workers(ground, tmp_path, of_each=wiring.variables()) as fleet:
-                cable = wiring.cables["a"]
-                for break_it in (cable.cut, cable.hold, lambda: cable.hold(FROM_BROKER)):
-                    break_it()
-                    ground.wait_for_progress(60, fleet.said)
-                    cable.mend()
-                    fleet.wait_until_ready(60)
-                for one in wiring.cables.values():
-                    one.slow(0.2)
-                ground.wait_for_progress(60, fleet.said)
-                for one in wiring.cables.values():
-                    one.mend()
-            account(ground.settings).balance()
 
 
 def test_a_broker_that_answers_too_late_ends_the_worker_before_the_commit(
@@ -149,8 +110,9 @@ def test_a_clock_two_hours_ahead_loses_nothing(broker: Broker, tmp_path: Path) -
         with Fleet(ground.environment(), tmp_path) as fleet:
             ahead = fleet.start("a", restart=False, REHEARSAL_VARIANT="ahead")
             ground.put(500, MIXED, start=500)
-            wait_until(lambda: not ahead.alive or ground.lag() == 0, 60, "it ends or gets through", fleet.said)
-            print(f"status {ahead.process.returncode}, lag {ground.lag()}")
+            wait_until(lambda: not ahead.alive, 60, "it ends itself", fleet.said)
+            assert ahead.process.returncode == 70
+            assert "InvalidTimestampError" in ahead.said()
             fleet.start("b")
             ground.put(500, MIXED, start=1000)
             ground.wait_for_no_lag(60, fleet.said)
