@@ -12,7 +12,7 @@ from tests.bench.throughput import work_off
 PARTITIONS = (4, 16, 64)
 SIZES = {"0.3_kb": ("light", 200_000), "2_kb": ("light:2000", 60_000), "20_kb": ("light:20000", 8_000)}
 WORKERS = (1, 2, 4)
-CONTENDER = "lotrisk_exactly_once_with_state"
+CONTENDER = "lotrisk_exactly_once"
 BACKLOGS = {"10k": 10_000, "1m": 1_000_000}
 
 

@@ -51,7 +51,7 @@ def measure(
     """
     total = int(rate * (WARM_SECONDS + seconds))
     with (
-        cluster.contender(module, "light", "state", from_end=True, settings=settings) as worker,
+        cluster.contender(module, "light", from_end=True, settings=settings) as worker,
         _process(cluster, "read", str(total)) as reader,
     ):
         cluster.await_ready(worker)

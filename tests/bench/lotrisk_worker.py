@@ -1,6 +1,6 @@
 """lotrisk as a contender: `real` is what `lotrisk worker` runs, `light` its transport with the light function.
 
-`light` keeps no state, as none of the rivals does; `light state` does, as `lotrisk worker` always does.
+`light forget` keeps no state, as no rival does.
 """
 
 from __future__ import annotations
@@ -50,4 +50,4 @@ if __name__ == "__main__":
     what, *more = sys.argv[1:]
     if what == "real":
         sys.exit(run(Settings()))
-    sys.exit(run(Settings(), [LightAgent()], remember=more == ["state"]))
+    sys.exit(run(Settings(), [LightAgent()], remember=more != ["forget"]))

@@ -18,10 +18,10 @@ EXACTLY_ONCE = {"LOTRISK_PROCESSING_GUARANTEE": "exactly_once"}
 LOTRISK = {
     "lotrisk": AT_LEAST_ONCE,
     "lotrisk_exactly_once": EXACTLY_ONCE,
-    "lotrisk_with_state": AT_LEAST_ONCE,
-    "lotrisk_exactly_once_with_state": EXACTLY_ONCE,
+    "lotrisk_without_state": AT_LEAST_ONCE,
+    "lotrisk_exactly_once_without_state": EXACTLY_ONCE,
 }
-"""The first two move records and remember nothing, as the rivals do; a `lotrisk worker` always has its state."""
+"""The first two are the worker as it is deployed; the others remember nothing, as no rival does."""
 OURS = (*LOTRISK, "raw_batch_loop", "raw_transactions", "stock_faust")
 """Contenders in lotrisk's own environment."""
 RIVALS = ("confluent", "quix")
@@ -54,7 +54,7 @@ def work_off(
     module = "tests.bench.lotrisk_worker" if settings is not None else "tests.bench.rivals"
     arguments: tuple[str, ...] = (name, job)
     if settings is not None:
-        arguments = (job, "state") if name.endswith("_with_state") else (job,)
+        arguments = (job, "forget") if name.endswith("_without_state") else (job,)
     python = RIVALS_PYTHON if name in RIVALS else Path(sys.executable)
     low, high = wanted * 0.1, wanted * 0.9
     with contextlib.ExitStack() as stack:
