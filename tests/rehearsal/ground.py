@@ -14,15 +14,12 @@ from kafka.admin import NewTopic, OffsetSpec
 from kafka.errors import KafkaError
 
 from streams.settings import Settings
-from streams.topics import FLAGS, POLICY, VEHICLES, VEHICLES_DLQ, VEHICLES_ENRICHED, WORKERS
+from streams.topics import CATALOGUE, VEHICLES
 from tests.rehearsal.fleet import wait_until
 from tests.rehearsal.light import POISON
 
 Load = Callable[[int], tuple[bytes | None, bytes | None]]
 """Key and value of the record with a number."""
-
-
-TOPICS = (VEHICLES, VEHICLES_ENRICHED, VEHICLES_DLQ, FLAGS, POLICY, WORKERS)
 
 
 def load(keys: int = 2000, poison_every: int = 0, tombstone_every: int = 0, pad: int = 200) -> Load:
@@ -69,7 +66,7 @@ class Ground:
                     1,
                     topic_configs={**topic.configs, **(input_configs or {} if topic is VEHICLES else {})},
                 )
-                for topic in TOPICS
+                for topic in CATALOGUE
             ]
         )
 
@@ -80,7 +77,7 @@ class Ground:
     def close(self) -> None:
         """Delete the topics and disconnect."""
         try:
-            self._admin.delete_topics([self.name(topic) for topic in TOPICS])
+            self._admin.delete_topics([self.name(topic) for topic in CATALOGUE])
         finally:
             self._admin.close()
 
@@ -178,6 +175,9 @@ class SteadyLoad:
         self._record = record
         self._per_second = per_second
         self._stop = threading.Event()
+        self.flowing = threading.Event()
+        """Cleared, nothing is put in until it is set again."""
+        self.flowing.set()
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._error: BaseException | None = None
         self.count = 0
@@ -198,8 +198,14 @@ class SteadyLoad:
             topic = self._ground.name(VEHICLES)
             sent = []
             began = time.monotonic()
+            paused = 0.0
             while not self._stop.wait(0.01):
-                due = int((time.monotonic() - began) * self._per_second)
+                if not self.flowing.is_set():
+                    stopped = time.monotonic()
+                    while not self.flowing.wait(0.1) and not self._stop.is_set():
+                        pass
+                    paused += time.monotonic() - stopped
+                due = int((time.monotonic() - began - paused) * self._per_second)
                 for number in range(self.count, due):
                     key, value = self._record(number)
                     sent.append(producer.send(topic, key=key, value=value))

@@ -13,6 +13,7 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
+from decimal import Decimal
 from typing import Any, NamedTuple
 
 import orjson
@@ -23,14 +24,15 @@ from streams.agents import vehicles
 from streams.enrich.context import Context
 from streams.enrich.episodes import NO_FLAGS, Cause, event_members, flags_json, merge, read_flags
 from streams.enrich.outcome import Enriched, Outcome, Rejected, assemble
+from streams.enrich.totals import LOT
 from streams.policy.book import BookNumber
 from streams.reference.trade_records import MeasureRecord
 from streams.settings import Settings
 from streams.state.order import book_number
-from streams.topics import FLAGS, POLICY, VEHICLES, VEHICLES_DLQ, VEHICLES_ENRICHED
+from streams.topics import FLAGS, POLICY, TOTALS, VEHICLES, VEHICLES_DLQ, VEHICLES_ENRICHED
 from streams.transport.books import US_EASTERN, Books
 from streams.transport.policy_log import PolicyLog
-from tests.rehearsal.accounts import read
+from tests.rehearsal.accounts import read as read_all
 from tests.rehearsal.releases import Release, release
 
 _SHOWN = 5
@@ -194,6 +196,29 @@ def behind(settings: Settings, shelf: Shelf, today: date) -> int:
     )
 
 
+def totals_problem(settings: Settings) -> str | None:
+    """What the partitions' totals of the whole lot say other than its vehicles do: how many, and their open flags."""
+    found = asyncio.run(_read(settings, enriched_only=True))
+    told = {record.key: record.value for record in asyncio.run(read_all(settings, TOTALS))}
+    said: Counter[str] = Counter()
+    for value in told.values():
+        members = orjson.loads(value) if value is not None else {}
+        if members.get("group") == LOT:
+            said["vehicles"] += members["records"]
+            for flag, (count, cents) in members.get("open_flags", {}).items():
+                said[flag] += count
+                said[f"{flag} cents"] += cents
+    stands: Counter[str] = Counter()
+    for value in {record.key: record.value for record in found.outputs}.values():
+        for flag in orjson.loads(value)["flags"] if value is not None else ():
+            name = f"{flag['type']}/{flag['severity']}"
+            stands[name] += 1
+            stands[f"{name} cents"] += int(Decimal(flag.get("dollars_at_stake", "0")) * 100)
+        stands["vehicles"] += value is not None
+    different = {name: (said[name], stands[name]) for name in said | stands if said[name] != stands[name]}
+    return f"told and true: {different}" if different else None
+
+
 def final_lot(settings: Settings, shelf: Shelf) -> dict[bytes, bytes]:
     """What compaction leaves of the enriched topic, sold vehicles left out; the shelf reads the policy."""
     found = asyncio.run(_read(settings, enriched_only=True))
@@ -226,7 +251,7 @@ def _canonical(value: bytes) -> bytes:
 async def _read(settings: Settings, *, enriched_only: bool = False) -> _Read:
     topics = (VEHICLES, VEHICLES_ENRICHED, FLAGS, VEHICLES_DLQ, POLICY)
     wanted = [not enriched_only or topic in (VEHICLES_ENRICHED, POLICY) for topic in topics]
-    return _Read(*[await read(settings, topic) if want else [] for topic, want in zip(topics, wanted, strict=True)])
+    return _Read(*[await read_all(settings, topic) if want else [] for topic, want in zip(topics, wanted, strict=True)])
 
 
 class _Auditor:

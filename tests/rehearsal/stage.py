@@ -13,7 +13,7 @@ from tests.rehearsal.fleet import Fleet, wait_until
 from tests.rehearsal.ground import Ground
 from tests.rehearsal.lot import DAY
 from tests.rehearsal.policy import RehearsalDesk
-from tests.rehearsal.recomputation import LotAccounts, Shelf, audit, behind
+from tests.rehearsal.recomputation import LotAccounts, Shelf, audit, behind, totals_problem
 from tests.rehearsal.releases import Release
 
 
@@ -67,7 +67,7 @@ class Stage:
         fresh.rename(self._clock)
 
     def settle(self, seconds: float) -> float:
-        """Poll until all that was put in is committed and the whole lot says what the book in force says."""
+        """Poll until all that was put in is committed, the lot says what the book in force says, and totals too."""
         took = self.ground.wait_for_no_lag(seconds, self.fleet.said)
         left = [-1]
 
@@ -75,9 +75,14 @@ class Stage:
             left[0] = behind(self.ground.settings, self.shelf, self.today)
             return left[0] == 0
 
-        return took + wait_until(
+        took += wait_until(
             rated, seconds, "the lot is rated", lambda: f"{left[0]} are behind\n{self.fleet.said()}", every=1.0
         )
+        settings = self.ground.settings
+        return took + wait_until(
+            lambda: totals_problem(settings) is None, seconds, "the totals are told",
+            lambda: f"{totals_problem(settings)}\n{self.fleet.said()}", every=1.0,
+        )  # fmt: skip
 
     def accounts(self) -> LotAccounts:
         """The books of all that stands on the topics now."""
