@@ -130,6 +130,7 @@ class Restorer:
         """
         if not states:
             return
+        began = time.perf_counter()
         damaged = {state.place: await self._open(state) for state in states}
         topics = sorted({state.place.enriched for state in states})
         described = await asyncio.to_thread(_describe, self._settings, topics)
@@ -158,7 +159,7 @@ class Restorer:
                 courses[tp] = self._begin(state, found, began_ms, damaged[state.place])
                 await asyncio.sleep(0)
             await failpoints.reach("state.opened")
-            await self._follow(consumer, courses)
+            await self._follow(consumer, courses, began)
         finally:
             await consumer.stop()
 
@@ -193,7 +194,7 @@ class Restorer:
         position = max(position, found.begin)
         return _Course(state, found.topic_id, position, position, found.end, began_ms, saved_at_ms, rebuilt)
 
-    async def _follow(self, consumer: AIOKafkaConsumer, courses: dict[TopicPartition, _Course]) -> None:
+    async def _follow(self, consumer: AIOKafkaConsumer, courses: dict[TopicPartition, _Course], began: float) -> None:
         pending = set()
         for tp, course in courses.items():
             if course.position < course.end:
@@ -228,7 +229,7 @@ class Restorer:
                 taking = loop.create_task(self._take_in(arrived))
                 if loop.time() - told > LOG_EVERY_SECONDS:
                     told = loop.time()
-                    _log(courses.values())
+                    _log(courses.values(), began)
                 if pending and loop.time() - moved > STALLED_SECONDS:
                     where = ", ".join(
                         f"{tp.topic}[{tp.partition}] at {courses[tp].read} of {courses[tp].end}"
@@ -241,7 +242,7 @@ class Restorer:
             # A thread can't be stopped, and nobody may close a state that it writes to.
             if taking is not None:
                 await asyncio.wait([taking])
-        _log(courses.values())
+        _log(courses.values(), began)
 
     async def _take_in(self, slices: Iterable[_Slice]) -> None:
         """Take slices in, beside the loop: heartbeats and the next fetch go on."""
@@ -254,10 +255,11 @@ class Restorer:
             self._progress(course.progress())
 
 
-def _log(courses: Collection[_Course]) -> None:
+def _log(courses: Collection[_Course], began: float) -> None:
+    """`began`: when the restore did, by `time.perf_counter`: opening the files is part of it."""
     restored = sum(course.restored for course in courses)
     remaining = sum(course.progress().remaining for course in courses)
-    seconds = max(course.progress().seconds for course in courses)
+    seconds = time.perf_counter() - began
     rate = restored / seconds if seconds > 0 else 0.0
     log.info(
         "state: %d partitions, %d records restored in %.1f s (%.0f/s), %d ignored, %d offsets to go%s",

@@ -30,7 +30,8 @@ class Bench:
 class Part:
     """`run`: module under `tests.bench` and function, imported when it is run: one that fails harms no other.
 
-    Of a part that is not `always` run the page shows the figures whose names begin with `name` and a dot.
+    Of a part that is not `always` run the page shows the figures whose names begin with `name` and a dot, or with one
+    of `figures`.
     """
 
     name: str
@@ -39,6 +40,7 @@ class Part:
     minutes: float
     always: bool = True
     broker: bool = True
+    figures: tuple[str, ...] = ()
 
     def function(self) -> Callable[[Bench], None]:
         """The part itself."""
@@ -54,4 +56,8 @@ PARTS: tuple[Part, ...] = (
     Part("latency", "latency:run", "end to end at fixed rates", 4.0),
     Part("trace", "trace:run", "where a batch's time goes", 0.7),
     Part("growth", "growth:run", "over partitions, record size, workers and backlog", 2.5),
-)
+    Part(
+        "state", "state:run", "restore from nothing and from a checkpoint, memory with its state", 3.0,
+        always=False, figures=("restore.", "rss_mb.state_"),
+    ),
+)  # fmt: skip
