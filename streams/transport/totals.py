@@ -49,7 +49,6 @@ class LaneTotals:
         """`clock` gives seconds, for the pace alone."""
         topic = place.pipeline.totals
         self._topic = topic.full_name(place.prefix) if topic is not None else ""
-        self._totals = state.totals if topic is not None else None
         self._place = place
         self._state = state
         self._clock = clock
@@ -63,7 +62,9 @@ class LaneTotals:
 
     def seconds_left(self) -> float | None:
         """How long until it is time to tell; 0 or less: now; None where there is nothing to tell."""
-        if self._totals is None or not self._totals.changed:
+        # Asked of the state each time: it has them only when it is restored.
+        totals = self._state.totals if self._topic else None
+        if totals is None or not totals.changed:
             return None
         quiet = max(self._worked, self._told) + QUIET_SECONDS
         return min(quiet, self._told + self._pause) - self._clock()
@@ -74,7 +75,7 @@ class LaneTotals:
         return await self._add(draft, book) if left is not None and left <= 0 else None
 
     async def _add(self, draft: Draft, book: str) -> Told:
-        totals, place = self._totals, self._place
+        totals, place = self._state.totals, self._place
         assert totals is not None
         change = totals.settle()
         topic_id, position = self._state.position
