@@ -123,6 +123,7 @@ class PartBrand(_Row):
     """How a maker writes part numbers: `d` a digit, `l` a letter, `{base}` the family's base or `base_digits` digits.
 
     `documented` is the share of its parts whose tariff number and origin the dealer knows; `source_code` is the DMS's.
+    `bought_ahead` is the share of which the dealer laid in months of stock before prices rose (fact sheet 8.15).
     """
 
     brand: str
@@ -133,6 +134,7 @@ class PartBrand(_Row):
     base_digits: int
     source_code: str
     documented: Share01
+    bought_ahead: Share01
 
 
 class PartBase(_Row):

@@ -15,6 +15,8 @@ from streams.feeds.lot.vehicles import Record
 from streams.reference.lot import LotPart, LotReference, PartBrand
 
 _LETTERS = string.ascii_uppercase.replace("I", "").replace("O", "").replace("Q", "")
+_WORTH_LAYING_IN = (40.0, 6)
+"""Cost in dollars, and demand in twelve months, from which a part is bought ahead."""
 _SLOT = re.compile(r"\{(\w+)\}")
 
 
@@ -23,6 +25,7 @@ class PartLot:
 
     def __init__(self, reference: LotReference, dealers: tuple[Dealer, ...], as_of: date, seed: int) -> None:
         self._random = random.Random(f"{seed}:parts")  # noqa: S311 - made-up stock, not a secret
+        self._ahead = random.Random(f"{seed}:bought ahead")  # noqa: S311 - the same
         self._reference, self._dealers, self._as_of = reference, dealers, as_of
         self._weights = list(accumulate(part.weight for part in reference.parts))
         self._bases = {(brand, row.family): row.base for row in reference.bases for brand in row.brands.split("|")}
@@ -89,6 +92,10 @@ class PartLot:
             record["days_supply"] = round(quantity * 365 / demand)
         if pick.random() < part.core_share or brand.kind is PartKind.REMAN:
             record["core_usd"] = f"{max(5, round(cost * pick.uniform(0.08, 0.35) / 5) * 5)}.00"
+        worth = cost >= _WORTH_LAYING_IN[0] and demand >= _WORTH_LAYING_IN[1]
+        ahead = self._ahead.random() < brand.bought_ahead and worth
+        if ahead:
+            self._buy_ahead(record, demand)
         if pick.random() < 0.2:
             record["price_tape_date"] = self._as_of.replace(
                 month=(self._as_of.month - 1) // 3 * 3 + 1, day=1
@@ -97,14 +104,27 @@ class PartLot:
             record["lead_weeks"] = pick.randint(1, 14)
         if pick.random() < 0.04:
             record["returnable_until"] = (self._as_of + timedelta(days=pick.randint(10, 180))).isoformat()
-        self._papers(record, part, brand)
+        self._papers(record, part, brand, ahead)
         return record
 
-    def _papers(self, record: Record, part: LotPart, brand: PartBrand) -> None:
-        """Tariff number and origin, for the parts whose maker's or supplier's data file the dealer holds."""
+    def _buy_ahead(self, record: Record, demand: int) -> None:
+        """One to two years' demand, received in one go long ago."""
+        days = self._ahead.randint(150, 400)
+        quantity = round(demand * self._ahead.uniform(1, 2))
+        record["qty_on_hand"], record["on_order"] = quantity, 0
+        record["last_received"] = (self._as_of - timedelta(days=days)).isoformat()
+        record["days_supply"] = round(quantity * 365 / demand)
+
+    def _papers(self, record: Record, part: LotPart, brand: PartBrand, ahead: bool) -> None:
+        """Tariff number and origin, for the parts whose maker's or supplier's data file the dealer holds.
+
+        Who buys ahead knows where a part comes from.
+        """
         pick = self._random
         if pick.random() >= brand.documented:
-            return
+            if not ahead:
+                return
+            pick = self._ahead
         if part.hts:
             record["hts"] = part.hts
         if part.origins:

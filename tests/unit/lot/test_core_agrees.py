@@ -6,15 +6,18 @@ import re
 from collections import Counter
 from datetime import date
 
+import orjson
 import pytest
 
 from schemas.part import Part
 from streams.enrich.classify import classify_vehicle
 from streams.enrich.context import Context
 from streams.enrich.origin import vehicle_origin
-from streams.enrich.part import find_family
+from streams.enrich.outcome import Enriched
+from streams.enrich.part import enrich_part, find_family
 from streams.enrich.vin import decode_vin
 from streams.feeds.lot.vin_patterns import vin_of
+from streams.feeds.lot.write import LotRequest, records
 from streams.policy.book import build_book
 from streams.reference import load
 from streams.reference.lot import load_lot
@@ -58,3 +61,18 @@ def test_descriptions_of_the_lot_are_read_as_the_family_they_were_drawn_for(cont
 
 def test_the_lots_families_are_families_of_the_reference(context: Context) -> None:
     assert {part.family for part in load_lot().parts} <= set(context.reference.materials.families)
+
+
+def test_parts_bought_before_the_duty_rose_call_for_a_new_price_matrix() -> None:
+    day = date(2025, 10, 8)
+    reference = load()
+    context = Context(reference, build_book(reference.trade, day))
+    flagged = []
+    for record in records(LotRequest(0, 10_000, as_of=day)):
+        found = enrich_part(f"{record['dealer_id']}:{record['part_number']}".encode(), orjson.dumps(record), context)
+        assert isinstance(found, Enriched)
+        flagged += [(record, flag) for flag in found.flags if flag.type == "part_cost_up"]
+    assert flagged
+    for record, flag in flagged:
+        assert str(record["last_received"]) < "2025-06-01"
+        assert "reprice" in flag.why
