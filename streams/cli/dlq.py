@@ -101,8 +101,12 @@ def register(app: typer.Typer) -> None:
             return
         if not yes:
             typer.confirm(f"Put {len(chosen):,} records back on {chosen[0].error.topic}?", abort=True)
-        _replay(settings, chosen)
-        typer.echo(f"replayed {len(chosen):,}")
+        refused = _replay(settings, chosen)
+        typer.echo(f"replayed {len(chosen) - len(refused):,}")
+        for said in refused:
+            typer.echo(said, err=True)
+        if refused:
+            raise typer.Exit(1)
 
 
 def _letters(kind: str, reason: str | None) -> list[Any]:
@@ -117,7 +121,7 @@ def _letters(kind: str, reason: str | None) -> list[Any]:
     settings = Settings()
     topic = (VEHICLES_DLQ if kind == "vehicles" else PARTS_DLQ).full_name(settings.topic_prefix)
     try:
-        letters = asyncio.run(read_dead_letters(settings, topic))
+        letters = asyncio.run(read_dead_letters(settings, topic, lambda said: typer.echo(said, err=True)))
     except TopicMissingError as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(1) from error
@@ -130,8 +134,10 @@ async def _choose(settings: Settings, letters: list[Any], max_replays: int | Non
     return await choose_for_replay(settings, letters, max_replays)
 
 
-def _replay(settings: Settings, letters: list[Any]) -> None:
+def _replay(settings: Settings, letters: list[Any]) -> list[str]:
+    """Send them; returns what the brokers refused, one sentence a letter."""
     from kafka import KafkaProducer
+    from kafka.errors import KafkaError
 
     from schemas.dead_letter import replay_headers
     from streams.connection import kafka_python_options
@@ -150,8 +156,14 @@ def _replay(settings: Settings, letters: list[Any]) -> None:
             for letter in letters
         ]
         producer.flush()
-        for future in sent:
-            future.get(timeout=30)
+        refused = []
+        for letter, future in zip(letters, sent, strict=True):
+            try:
+                future.get(timeout=30)
+            except KafkaError as error:
+                place = f"partition {letter.partition}, offset {letter.offset}"
+                refused.append(f"{place}: {letter.error.topic} did not take it, it stays a dead letter: {error}")
+        return refused
     finally:
         producer.close()
 

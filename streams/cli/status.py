@@ -1,8 +1,9 @@
-"""`lotrisk status`: workers, partitions, lag, book, paused lanes."""
+"""`lotrisk status`: workers, partitions, lag, book, re-rating, paused lanes."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -19,7 +20,7 @@ def register(app: typer.Typer) -> None:
     def status(
         json: Annotated[bool, typer.Option("--json", help="Machine readable.")] = False,
     ) -> None:
-        """Show the workers, who has which partition, lag, the book in use and paused partitions.
+        """Show the workers, who has which partition, lag, the book in use, how far re-rating is, and paused partitions.
 
         Exits with 1 when no worker is alive or a partition is paused.
         """
@@ -69,7 +70,38 @@ def _document(workers: list[dict[str, Any]], lags: list[PartitionLag], owners: O
             {"topic": lag.topic, "partition": lag.partition, "committed": lag.committed, "end": lag.end,
              "lag": lag.lag, "worker": owner, "paused": paused}
         )  # fmt: skip
-    return {"workers": workers, "partitions": partitions, "lag": sum(lag.lag for lag in lags)}
+    return {
+        "workers": workers,
+        "partitions": partitions,
+        "lag": sum(lag.lag for lag in lags),
+        "rerate": rerating_in_total(workers),
+    }
+
+
+def rerating_in_total(workers: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    """How far the live workers are together in bringing what they hold up to a new book.
+
+    Records and speed are sums, times the longest: null where a worker doesn't know yet. Beats of an older release, that
+    don't say, are left out.
+    """
+    found = [worker["rerate"] for worker in workers if worker["alive"] and "rerate" in worker]
+    remaining = [one["remaining_seconds"] for one in found]
+    return {
+        "pending": sum(one["pending"] for one in found),
+        "rated": sum(one["rated"] for one in found),
+        "per_second": round(sum(one["per_second"] for one in found), 1),
+        "remaining_seconds": None if None in remaining else max(remaining, default=0.0),
+        "last_seconds": max((one["last_seconds"] for one in found), default=0.0),
+    }
+
+
+def rerating_text(found: Mapping[str, Any]) -> str:
+    """The same in words: `12,000 left, 8,000/s, 2 s`, or how long the last one took."""
+    if not found["pending"]:
+        return f"done, the last in {found['last_seconds']:.1f} s" if found["last_seconds"] else "done"
+    remaining = found["remaining_seconds"]
+    left = "" if remaining is None else f", {remaining:.0f} s"
+    return f"{found['pending']:,} left, {found['per_second']:,.0f}/s{left}"
 
 
 def _show(workers: list[dict[str, Any]], lags: list[PartitionLag], owners: Owners) -> None:
@@ -78,15 +110,19 @@ def _show(workers: list[dict[str, Any]], lags: list[PartitionLag], owners: Owner
 
     console = Console()
     table = Table(title="workers")
-    for column in ("worker", "state", "last beat", "version", "book", "partitions", "health and metrics"):
+    for column in ("worker", "state", "last beat", "version", "book", "re-rating", "partitions", "health and metrics"):
         table.add_column(column)
     for worker in workers:
         state = "dead" if not worker["alive"] else "ready" if worker["ready"] else "; ".join(worker["reasons"])
         table.add_row(
             worker["worker"], state, f"{worker['age_seconds']:.0f} s ago", worker["version"], worker["book"],
+            rerating_text(worker["rerate"]) if "rerate" in worker else "",
             str(len(worker["partitions"])), worker["web"],
         )  # fmt: skip
     console.print(table)
+    total = rerating_in_total(workers)
+    if total["pending"] or total["last_seconds"]:
+        console.print(f"re-rating: {rerating_text(total)}, {total['rated']:,} rated", highlight=False)
     if not workers:
         console.print("no worker has reported: start one with `lotrisk worker`")
     table = Table(title=f"partitions, {sum(lag.lag for lag in lags):,} records behind")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from schemas.dead_letter import DeadLetterHeaders, replay_attempts, split_headers
@@ -29,16 +29,23 @@ class DeadLetter:
         return replay_attempts(self.headers)
 
 
-async def read_dead_letters(settings: Settings, topic: str) -> list[DeadLetter]:
+async def read_dead_letters(
+    settings: Settings, topic: str, foreign: Callable[[str], None] = lambda _: None
+) -> list[DeadLetter]:
     """Every dead letter on `topic` (full name), by partition and offset.
+
+    A record without lotrisk's headers, which somebody else wrote, is told to `foreign` and left out.
 
     Raises:
         TopicMissingError: no such topic.
-        ValueError: a record without lotrisk's headers; somebody else writes there.
     """
     letters = []
     async for record in read_to_end(settings, topic):
-        headers, error = split_headers(record.headers)
+        try:
+            headers, error = split_headers(record.headers)
+        except ValueError as problem:
+            foreign(f"{topic}[{record.partition}] offset {record.offset} is not lotrisk's, left out: {problem}")
+            continue
         letters.append(DeadLetter(record.partition, record.offset, record.key, record.value, headers, error))
     return sorted(letters, key=lambda letter: (letter.partition, letter.offset))
 
@@ -63,23 +70,25 @@ def choose(
 ) -> tuple[list[DeadLetter], dict[str, int]]:
     """Of each key the newest letter, if nothing newer is on its input topic; the rest is counted by why it stays.
 
+    A letter without a key stays: a compacted topic refuses it, and nobody knows whose it is.
     `letters` stand in the order of their topic; `latest` has the last offset of each input topic and key.
     """
     left: Counter[str] = Counter()
-    newest: dict[tuple[str, bytes | None, int, int], DeadLetter] = {}
+    newest: dict[tuple[str, bytes], DeadLetter] = {}
     for letter in letters:
         if max_replays is not None and letter.attempts >= max_replays:
             left[f"replayed {max_replays} times already (--again puts them back all the same)"] += 1
             continue
-        # Letters without a key have nothing in common: each is its own.
-        own = (-1, -1) if letter.key is not None else (letter.partition, letter.offset)
-        identity = (letter.error.topic, letter.key, *own)
+        if letter.key is None:
+            left["without a key, which their input topic doesn't take: send them from their source with one"] += 1
+            continue
+        identity = (letter.error.topic, letter.key)
         if identity in newest:
             left["a newer dead letter has the same key"] += 1
         newest[identity] = letter
     chosen = []
-    for letter in newest.values():
-        on_topic = latest.get((letter.error.topic, letter.key)) if letter.key is not None else None
+    for (topic, key), letter in newest.items():
+        on_topic = latest.get((topic, key))
         if on_topic is not None and on_topic > int(letter.error.offset):
             left["a newer record with the same key is on the input topic"] += 1
         else:

@@ -12,18 +12,17 @@ from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
-from kafka import KafkaAdminClient
 
 from streams import failpoints
-from streams.connection import aiokafka_options, kafka_python_options
+from streams.connection import aiokafka_options
 from streams.metrics import Metrics
 from streams.settings import Settings
 from streams.topics import POLICY
 from streams.transport.books import Books
 from streams.transport.heartbeat import read_standings
 from streams.transport.policy_log import EPOCH_KEY, PolicyLog, Refused
-from streams.transport.preflight import TopicsNotReadyError
-from streams.transport.reading import STALLED_SECONDS
+from streams.transport.preflight import TopicsNotReadyError, described_topics
+from streams.transport.reading import STALLED_SECONDS, how_to_mend, why_unseen
 
 log = logging.getLogger(__name__)
 
@@ -203,11 +202,8 @@ class PolicyFollower:
             listener()
 
     def _topic_id(self) -> str:
-        admin = KafkaAdminClient(**kafka_python_options(self._settings))
-        try:
-            found = {topic["name"]: str(topic["topic_id"]) for topic in admin.describe_topics()}
-        finally:
-            admin.close()
-        if self._topic not in found:
-            raise PolicyTopicError(f"{self._topic} does not exist. Run `lotrisk topics apply`.")
-        return found[self._topic]
+        described = described_topics(self._settings, [self._topic])[self._topic]
+        problem = why_unseen(self._topic, described["error_code"])
+        if problem is not None:
+            raise PolicyTopicError(f"{problem}. {how_to_mend([problem])}.")
+        return str(described["topic_id"])

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from kafka import KafkaAdminClient
 
 from streams.connection import kafka_python_options
 from streams.settings import Settings
 from streams.transport.pipeline import Pipeline
+from streams.transport.reading import how_to_mend, why_unseen
 
 
 class TopicsNotReadyError(RuntimeError):
@@ -28,13 +30,13 @@ def inspect_topics(settings: Settings, pipelines: Iterable[Pipeline]) -> FoundTo
     """Look the topics of `pipelines` up on the cluster.
 
     Raises:
-        TopicsNotReadyError: one is missing, or an output has another number of partitions than its input.
+        TopicsNotReadyError: one is missing or can't be seen, or an output has another number of partitions than its
+            input.
     """
-    admin = KafkaAdminClient(**kafka_python_options(settings))
-    try:
-        described = {topic["name"]: topic for topic in admin.describe_topics()}
-    finally:
-        admin.close()
+    pipelines = tuple(pipelines)
+    prefix = settings.topic_prefix
+    names = {topic.full_name(prefix) for pipeline in pipelines for topic in (pipeline.source, *pipeline.outputs)}
+    described = described_topics(settings, sorted(names))
     problems = []
     ids: dict[str, str] = {}
     counts: dict[str, int] = {}
@@ -42,8 +44,9 @@ def inspect_topics(settings: Settings, pipelines: Iterable[Pipeline]) -> FoundTo
         source = pipeline.source.full_name(settings.topic_prefix)
         for topic in (pipeline.source, *pipeline.outputs):
             name = topic.full_name(settings.topic_prefix)
-            if name not in described:
-                problems.append(f"{name} does not exist")
+            problem = why_unseen(name, described[name]["error_code"])
+            if problem is not None:
+                problems.append(problem)
                 continue
             ids[name] = str(described[name]["topic_id"])
             counts[name] = len(described[name]["partitions"])
@@ -54,5 +57,16 @@ def inspect_topics(settings: Settings, pipelines: Iterable[Pipeline]) -> FoundTo
                 if (name := topic.full_name(settings.topic_prefix)) in counts and counts[name] != counts[source]
             ]
     if problems:
-        raise TopicsNotReadyError("topics are not ready: " + "; ".join(problems) + ". Run `lotrisk topics apply`.")
+        problems = list(dict.fromkeys(problems))
+        raise TopicsNotReadyError(f"topics are not ready: {'; '.join(problems)}. {how_to_mend(problems)}.")
     return FoundTopics(ids, counts)
+
+
+def described_topics(settings: Settings, names: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """What the brokers say of topics, by full name; each has an `error_code`, also one that isn't there. Makes none."""
+    admin = KafkaAdminClient(**kafka_python_options(settings))
+    try:
+        # By name: of all topics the brokers leave out those that the user may not describe.
+        return {topic["name"]: topic for topic in admin.describe_topics(list(names))}
+    finally:
+        admin.close()

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import TopicAuthorizationFailedError, UnknownTopicOrPartitionError, for_code
 
 from streams.connection import aiokafka_options
 from streams.settings import Settings
@@ -17,7 +18,31 @@ STALLED_SECONDS = 30.0
 
 
 class TopicMissingError(RuntimeError):
-    """The topic does not exist on the cluster."""
+    """The topic does not exist on the cluster, or this user may not see it; the message says which and what to do."""
+
+
+def why_unseen(topic: str, error_code: int) -> str | None:
+    """Why a topic (full name) can't be described, by the broker's code; None where it can.
+
+    What a user has no right to describe is told apart from what isn't there: making it would not help.
+    """
+    if not error_code:
+        return None
+    if error_code == TopicAuthorizationFailedError.errno:
+        return f"{topic} can't be seen by this user, if it is there at all: it has no right to describe it"
+    if error_code == UnknownTopicOrPartitionError.errno:
+        return f"{topic} does not exist"
+    return f"{topic}: {for_code(error_code).__name__}"
+
+
+def how_to_mend(problems: Iterable[str]) -> str:
+    """What to do about topics that `why_unseen` told of."""
+    told = list(problems)
+    rights = any("no right" in one for one in told)
+    topics = any("no right" not in one for one in told)
+    return ". ".join(
+        ["Run `lotrisk topics apply`"] * topics + ["Give the user the rights of its job (docs/principals.md)"] * rights
+    )
 
 
 async def read_to_end(settings: Settings, topic: str, partitions: Sequence[int] | None = None) -> AsyncIterator[Any]:
@@ -83,6 +108,7 @@ async def partitions_of(settings: Settings, topic: str) -> list[int]:
         [described] = await admin.describe_topics([topic])
     finally:
         await admin.close()
-    if described["error_code"]:
-        raise TopicMissingError(f"topic {topic} does not exist: run `lotrisk topics apply`")
+    problem = why_unseen(topic, described["error_code"])
+    if problem is not None:
+        raise TopicMissingError(f"{problem}. {how_to_mend([problem])}.")
     return sorted(partition["partition"] for partition in described["partitions"])

@@ -1,4 +1,4 @@
-"""A load at a fixed rate and its reader, each a process of its own: `python -m tests.bench.load fill|send|read ...`.
+"""A load at a fixed rate and its readers, each a process of its own: `python -m tests.bench.load WHAT ...`.
 
 Every record carries the time at which it was *due*, as its Kafka timestamp, which lotrisk passes on: a generator that
 is held up sends late what was due, and the delay counts (no coordinated omission). The reader reads `read_committed`.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import sys
 import time
 from collections.abc import Iterator
@@ -17,6 +18,8 @@ from tests.bench.payload import Payload
 SERVERS = os.environ.get("LOTRISK_BOOTSTRAP_SERVERS", "")
 PREFIX = os.environ.get("LOTRISK_TOPIC_PREFIX", "")
 PARTITIONS = int(os.environ.get("LOTRISK_PARTITIONS", "4"))
+LATE_MS = 3000
+"""How long the last records due may take to arrive."""
 TICK_SECONDS = 0.002
 """The generator looks at the clock this often; what was due meanwhile is sent at once."""
 
@@ -112,10 +115,50 @@ def read(count: int) -> None:
     print(json.dumps({"seen": seen, "latencies": latencies}), flush=True)
 
 
+def follow(prefix: str) -> None:
+    """Print, as JSON, the latencies in ms of the records whose key begins with `prefix`, from now on until told.
+
+    Two Unix times on standard input say when those of interest were due, from and until.
+    """
+    from confluent_kafka import Consumer, TopicPartition
+
+    consumer = Consumer(
+        {
+            "bootstrap.servers": SERVERS, "group.id": "live-reader", "isolation.level": "read_committed",
+            "enable.auto.commit": False, "fetch.wait.max.ms": 100, "fetch.min.bytes": 1, "fetch.queue.backoff.ms": 1,
+        }
+    )  # fmt: skip
+    topic, wanted = f"{PREFIX}vehicles.enriched", prefix.encode()
+    places = [TopicPartition(topic, number) for number in range(PARTITIONS)]
+    for place in places:
+        place.offset = consumer.get_watermark_offsets(place, timeout=10)[1]
+    consumer.assign(places)
+    print("reading", flush=True)
+    seen: dict[bytes, tuple[int, float]] = {}
+    told: str | None = None
+    last_ms = float("inf")
+    while told is None or time.time() * 1000 < last_ms + LATE_MS:
+        messages = consumer.consume(1000, timeout=0.005)
+        now = time.time() * 1000
+        for message in messages:
+            key = message.key() or b""
+            # A second one under a key is the record rated again.
+            if key.startswith(wanted) and key not in seen:
+                seen[key] = (message.timestamp()[1], now)
+        if told is None and select.select([sys.stdin], [], [], 0)[0]:
+            told = sys.stdin.readline()
+            last_ms = float(told.split()[1]) * 1000
+    first_ms = float(told.split()[0]) * 1000
+    consumer.close()
+    print(json.dumps([round(now - due, 1) for due, now in seen.values() if first_ms <= due <= last_ms]), flush=True)
+
+
 if __name__ == "__main__":
     what, *arguments = sys.argv[1:]
     if what == "send":
         send(Payload(arguments[0]), *map(float, arguments[1:]))
+    elif what == "follow":
+        follow(arguments[0])
     elif what == "fill":
         fill(Payload(arguments[0]), int(arguments[1]))
     else:

@@ -61,3 +61,5 @@ PARTS: tuple[Part, ...] = (
         always=False, figures=("restore.", "rss_mb.state_"),
     ),
 )  # fmt: skip
+    Part("rerate", "rerate:run", "a measure over lots of 10,000 to 1,000,000, under live records", 12.0, always=False),
+)

@@ -11,7 +11,10 @@ from tests.bench.light import record
 
 
 class Payload:
-    """An endless stream of records: `light`, `light:BYTES` or `lot`."""
+    """A stream of records: `light`, `light:BYTES` and `lot` without end, `lot:COUNT` of so many different vehicles.
+
+    `live:SEED` are vehicles of a dealer of their own, different with every seed.
+    """
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -20,7 +23,9 @@ class Payload:
         """Key and value of one record after the other, the same in every run."""
         kind, _, size = self.name.partition(":")
         if kind == "lot":
-            return cycle(lot_vehicles())
+            return _vehicles(int(size)) if size else cycle(lot_vehicles())
+        if kind == "live":
+            return _vehicles(1_000_000, int(size), dealer="live-")
         return (record(number, int(size) if size else None) for number in _count())
 
 
@@ -33,12 +38,15 @@ def _count() -> Iterator[int]:
 
 def lot_vehicles(count: int = 20_000) -> list[tuple[bytes, bytes]]:
     """Keys and values of the vehicles of the generated lot."""
+    return list(_vehicles(count))
+
+
+def _vehicles(count: int, seed: int = 1, dealer: str = "") -> Iterator[tuple[bytes, bytes]]:
     from streams.feeds.lot.write import LotRequest, records
 
-    return [
-        (f"{row['dealer_id']}:{row['vin']}".encode(), orjson.dumps(row))
-        for row in records(LotRequest(vehicles=count, parts=0))
-    ]
+    for row in records(LotRequest(vehicles=count, parts=0, seed=seed)):
+        document = {**row, "dealer_id": f"{dealer}{row['dealer_id']}"}
+        yield f"{document['dealer_id']}:{document['vin']}".encode(), orjson.dumps(document)
 
 
 def lot_parts(count: int = 10_000) -> list[tuple[bytes, bytes]]:

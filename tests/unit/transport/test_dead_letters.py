@@ -47,9 +47,15 @@ def test_a_record_that_compaction_took_away_can_be_put_back() -> None:
     assert choose([one], {}, MAX_REPLAYS) == ([one], {})
 
 
-def test_letters_without_a_key_are_each_their_own() -> None:
-    letters = [letter(0, None, 5), letter(1, None, 6), letter(0, None, 5, partition=1)]
-    assert choose(letters, {}, MAX_REPLAYS) == (letters, {})
+def test_letters_without_a_key_stay_and_the_others_go_on() -> None:
+    """Their input topic is compacted: the brokers would refuse the whole replay."""
+    good = letter(2, b"a", 7)
+    chosen, left = choose([letter(0, None, 5), letter(1, None, 6), good], {}, MAX_REPLAYS)
+    assert chosen == [good]
+    [(why, count)] = left.items()
+    assert count == 2
+    assert "without a key" in why
+    assert "send them from their source" in why
 
 
 def test_one_that_was_replayed_the_most_times_stays_unless_a_person_insists() -> None:
