@@ -60,6 +60,5 @@ PARTS: tuple[Part, ...] = (
         "state", "state:run", "restore from nothing and from a checkpoint, memory with its state", 3.0,
         always=False, figures=("restore.", "rss_mb.state_"),
     ),
-)  # fmt: skip
     Part("rerate", "rerate:run", "a measure over lots of 10,000 to 1,000,000, under live records", 12.0, always=False),
-)
+)  # fmt: skip
