@@ -171,12 +171,18 @@ def checked(contribution: bytes) -> Part | None:
     part = read(contribution)
     if part is None or contribution[:1] != b"[" or contribution[-1:] != b"]":
         return None
+    numbers, cell = part
+    return part if len(numbers) == _amounts_of(cell) and set(map(type, numbers)) == {int} else None
+
+
+@lru_cache(maxsize=16_384)
+def _amounts_of(cell: bytes) -> int:
+    """How many numbers go with a cell; -1 where it is none."""
     try:
-        cell = read_cell(part.cell)
+        found = read_cell(cell)
     except (ValueError, TypeError):
-        return None
-    wanted = FIXED + A_THREAT * len(cell.threats) + len(cell.flags)
-    return part if len(part.numbers) == wanted and set(map(type, part.numbers)) == {int} else None
+        return -1
+    return FIXED + A_THREAT * len(found.threats) + len(found.flags)
 
 
 @lru_cache(maxsize=16_384)

@@ -374,7 +374,7 @@ class RocksState:
                         replaced = contribution_of(before)
                 written[key] = head
                 if adds is not None or replaced:
-                    exchange(read(replaced), adds)
+                    exchange(read(replaced) if replaced else None, adds)
                 if is_live(head):
                     put(key, head, in_heads)
                     if canonical is not None:
