@@ -78,7 +78,7 @@ TOMBSTONES = Metric(
 DEAD_LETTERS = Metric(
     "lotrisk_dead_letters_total",
     Kind.COUNTER,
-    "Input records written to the dead letters, by reason.",
+    "Input records refused, by reason, and written to the dead letters where their topic has them.",
     ("topic", "reason"),
     "records",
 )
@@ -265,6 +265,28 @@ EXITS = Metric(
     "Times a worker of this state directory ended itself, by reason; kept across restarts.",
     ("reason",),
 )
+LOT_RECORDS = Metric("lotrisk_lot_records", Kind.GAUGE, "Vehicles and part numbers on the lot.", ("goods",), "records")
+LOT_DOLLARS = Metric(
+    "lotrisk_lot_dollars",
+    Kind.GAUGE,
+    "Value at cost of what is on the lot: vehicles by invoice, else MSRP; parts by cost times quantity.",
+    ("goods", "origin", "powertrain"),
+)
+LOT_DUTY_DOLLARS = Metric(
+    "lotrisk_lot_duty_dollars",
+    Kind.GAUGE,
+    "Central dollars over the lot, by view: importer's duty landed and replacement, and expected_invoice_change.",
+    ("goods", "view", "origin", "powertrain"),
+)
+LOT_GRAMS = Metric(
+    "lotrisk_lot_rare_earth_grams", Kind.GAUGE, "Central grams of an element in what is on the lot.", ("element",)
+)
+LOT_FLAGS = Metric(
+    "lotrisk_lot_open_flags",
+    Kind.GAUGE,
+    "Open flags of the vehicles and parts on the lot, by type and severity.",
+    ("type", "severity"),
+)
 BUILD_INFO = Metric("lotrisk_build_info", Kind.GAUGE, "1 for the version of the program.", ("version",))
 
 CATALOGUE: tuple[Metric, ...] = (
@@ -274,7 +296,8 @@ CATALOGUE: tuple[Metric, ...] = (
     TRANSACTIONS_COMMITTED, TRANSACTIONS_ABORTED, TRANSACTION_SECONDS, FENCED_PRODUCERS, REBALANCES,
     LAG, COMMITTED_AGE, PAUSED, IN_FLIGHT_RECORDS, IN_FLIGHT_BYTES,
     STATE_KEYS, STATE_BYTES, STATE_AGE, STATE_RESTORED, STATE_REMAINING, STATE_SECONDS, STATE_DISCARDED,
-    BOOK_INFO, BOOK_VERIFIED, BOOK_REVIEW_REQUIRED, POLICY_REFUSED, EXITS, BUILD_INFO,
+    BOOK_INFO, BOOK_VERIFIED, BOOK_REVIEW_REQUIRED, POLICY_REFUSED, EXITS,
+    LOT_RECORDS, LOT_DOLLARS, LOT_DUTY_DOLLARS, LOT_GRAMS, LOT_FLAGS, BUILD_INFO,
 )  # fmt: skip
 
 BROKERS_UP = Metric(
@@ -402,15 +425,19 @@ class RerateProgress:
         return self.pending / speed if speed else nan
 
 
+LotShown = Mapping[Metric, Mapping[tuple[str, ...], float]]
+"""For each gauge of the lot its values by label values, in the order of the metric's labels."""
+
+
 class LaneMetrics:
     """What one lane counts and shows: call `batch` once a batch, set the attributes when they change.
 
     Attributes read at each scrape: `progress` (lag and age), `rerate`, `paused`, `in_flight_records`,
-    `in_flight_bytes`.
+    `in_flight_bytes`, and `lot`, what its partition adds to the gauges of the whole lot.
     """
 
-    __slots__ = ("_bound", "_metrics", "in_flight_bytes", "in_flight_records", "partition", "paused", "progress",
-                 "rerate", "topic")  # fmt: skip
+    __slots__ = ("_bound", "_metrics", "in_flight_bytes", "in_flight_records", "lot", "partition", "paused",
+                 "progress", "rerate", "topic")  # fmt: skip
 
     def __init__(self, metrics: Metrics, topic: str, partition: int) -> None:
         self.topic = topic
@@ -420,6 +447,7 @@ class LaneMetrics:
         self.paused = False
         self.in_flight_records = 0
         self.in_flight_bytes = 0
+        self.lot: LotShown = {}
         self._metrics = metrics
         self._bound = tuple(
             counter.labels(topic, str(partition))
@@ -581,6 +609,31 @@ class _LaneGauges:
         yield books
 
 
+class _LotGauges:
+    """The sums of what the assigned lanes hold; over all workers they are the lot."""
+
+    _SHOWN = (LOT_RECORDS, LOT_DOLLARS, LOT_DUTY_DOLLARS, LOT_GRAMS, LOT_FLAGS)
+
+    def __init__(self, lanes: Mapping[tuple[str, int], LaneMetrics]) -> None:
+        self._lanes = lanes
+
+    def describe(self) -> Iterable[Family]:
+        for metric in self._SHOWN:
+            yield GaugeMetricFamily(metric.name, metric.help, labels=metric.labels)
+
+    def collect(self) -> Iterator[Family]:
+        lots = [lane.lot for lane in self._lanes.values()]
+        for metric in self._SHOWN:
+            sums: dict[tuple[str, ...], float] = {}
+            for lot in lots:
+                for labels, value in lot.get(metric, {}).items():
+                    sums[labels] = sums.get(labels, 0.0) + value
+            family = GaugeMetricFamily(metric.name, metric.help, labels=metric.labels)
+            for labels, value in sorted(sums.items()):
+                family.add_metric(labels, value)
+            yield family
+
+
 class StateShown(NamedTuple):
     """One partition's state as a scrape shows it; `checkpoint_age_seconds` is None before its first restore is through.
 
@@ -667,6 +720,7 @@ class Metrics:
         """Tells of the open states; set by their store."""
         registry.register(self.latency)
         registry.register(_LaneGauges(self._lanes, clock))
+        registry.register(_LotGauges(self._lanes))
         registry.register(_StateGauges(self))
 
     @property

@@ -103,12 +103,13 @@ class Lane:
         self._source = place.source
         self._enriched = place.enriched
         self._rater = Rater(place, state, limit, tracing)
-        self._totals = LaneTotals(place, state)
+        self._totals = LaneTotals(place, state, metrics)
         self._rerating = Rerating(state, self._rater, metrics, place.pipeline.unmoved)
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
         """Begin to work on what is offered."""
+        self._totals.show()
         self._task = asyncio.get_running_loop().create_task(
             self._run(), name=f"lane {self._source}[{self.place.partition}]"
         )

@@ -16,7 +16,18 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import orjson
 
 from schemas.cloudevents import ID, EventType, HeaderTemplate, event_id
+from streams.enrich.contribution import GRAMS
 from streams.enrich.group_totals import read_total_key, total_key
+from streams.enrich.totals import LOT, Totals
+from streams.metrics import (
+    LOT_DOLLARS,
+    LOT_DUTY_DOLLARS,
+    LOT_FLAGS,
+    LOT_GRAMS,
+    LOT_RECORDS,
+    LaneMetrics,
+    LotShown,
+)
 from streams.state.view import PartitionState
 from streams.transport.partitioning import partition_of
 from streams.transport.reading import read_to_end
@@ -45,8 +56,15 @@ class Told(NamedTuple):
 class LaneTotals:
     """The totals of one lane's partition and when to tell of them."""
 
-    def __init__(self, place: LanePlace, state: PartitionState, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        place: LanePlace,
+        state: PartitionState,
+        metrics: LaneMetrics,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         """`clock` gives seconds, for the pace alone."""
+        self._metrics = metrics
         topic = place.pipeline.totals
         self._topic = topic.full_name(place.prefix) if topic is not None else ""
         self._place = place
@@ -55,6 +73,13 @@ class LaneTotals:
         self._worked = clock()
         self._told = clock()
         self._pause = QUIET_SECONDS
+
+    def show(self) -> None:
+        """Show what the partition adds to the lot."""
+        totals = self._state.totals if self._topic else None
+        if totals is not None:
+            totals.settle()
+            self._metrics.lot = lot_shown(totals)
 
     def worked(self) -> None:
         """The lane has had something to do."""
@@ -104,6 +129,7 @@ class LaneTotals:
             if time.perf_counter() > turn_ends:
                 await asyncio.sleep(0)
                 turn_ends = time.perf_counter() + _SLICE_SECONDS
+        self._metrics.lot = lot_shown(totals)
         return Told(change, groups)
 
     def told(self, what: Told) -> None:
@@ -111,6 +137,29 @@ class LaneTotals:
         self._state.told(what.change)
         self._told = self._clock()
         self._pause = max(QUIET_SECONDS, what.groups / GROUPS_A_SECOND)
+
+
+def lot_shown(totals: Totals) -> LotShown:
+    """A partition's part of the gauges of the lot; totals are settled."""
+    records: dict[tuple[str, ...], float] = {}
+    value: dict[tuple[str, ...], float] = {}
+    duty: dict[tuple[str, ...], float] = {}
+    for (goods, origin, powertrain), found in totals.mix().items():
+        one = found.amounts
+        records[(goods,)] = records.get((goods,), 0) + one[0]
+        value[goods, origin, powertrain] = one[2] / 100
+        for view, cents in (("landed", one[5]), ("replacement", one[9]), ("expected_invoice_change", one[13])):
+            duty[goods, view, origin, powertrain] = cents / 100
+    lot = totals.group(LOT)
+    grams = lot.grams() if lot is not None else {}
+    flags = lot.flags if lot is not None else {}
+    return {
+        LOT_RECORDS: records,
+        LOT_DOLLARS: value,
+        LOT_DUTY_DOLLARS: duty,
+        LOT_GRAMS: {(element,): row[1] / GRAMS for element, row in grams.items()},
+        LOT_FLAGS: {tuple(name.split("/")): row[0] for name, row in flags.items()},
+    }
 
 
 @lru_cache(maxsize=65_536)

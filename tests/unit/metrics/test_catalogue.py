@@ -9,7 +9,8 @@ from prometheus_client.parser import text_string_to_metric_families
 import streams.metrics as module
 from streams.metrics import CATALOGUE, LAG_CATALOGUE, Kind, Metric, Metrics, StateShown
 
-BOUNDED_LABELS = {"topic", "partition", "reason", "code", "book", "version", "change", "result"}
+BOUNDED_LABELS = {"topic", "partition", "reason", "code", "book", "version", "change", "result",
+                  "goods", "view", "origin", "powertrain", "element", "type", "severity"}  # fmt: skip
 UNIT_SUFFIX = {"seconds": "_seconds", "bytes": "_bytes"}
 
 
@@ -35,6 +36,13 @@ def exercised() -> CollectorRegistry:
     lane.rerated(changed=1, unchanged=2, notes={"rerate_too_large": 1})
     lane.rerate.begin(3, 990.0)
     lane.rerate.end("1.0.-1.2026-09-29", 1_000.0)
+    lane.lot = {
+        module.LOT_RECORDS: {("vehicle",): 3},
+        module.LOT_DOLLARS: {("vehicle", "JP", "HEV"): 9.0},
+        module.LOT_DUTY_DOLLARS: {("vehicle", "landed", "JP", "HEV"): 1.5},
+        module.LOT_GRAMS: {("Nd",): 4.0},
+        module.LOT_FLAGS: {("origin_unknown", "info"): 1},
+    }
     metrics.rebalances.inc()
     metrics.book_in_use("1.0.-1.2026-09-29", 900.0, review_required=2)
     metrics.policy_refused(1)

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry, Histogram
 
-from streams.metrics import LATENCY_SECONDS, LaneMetrics, Metrics, Progress
+from streams.metrics import LATENCY_SECONDS, LOT_GRAMS, LaneMetrics, Metrics, Progress
 
 LANE = {"topic": "dms.vehicles", "partition": "3"}
 NOW = 1_800_000_000.0
@@ -150,3 +150,14 @@ def test_latency_shows_a_topic_before_its_first_record() -> None:
     metrics.latency.begin("dms.vehicles")
     assert registry.get_sample_value("lotrisk_latency_seconds_count", labels) == 1
     assert registry.get_sample_value("lotrisk_latency_seconds_sum", labels) == 1
+
+
+def test_what_the_lanes_hold_is_shown_as_one_lot_and_goes_with_them() -> None:
+    registry = CollectorRegistry()
+    metrics = Metrics(registry)
+    labels = {"element": "Nd"}
+    for partition in (0, 1):
+        metrics.lane("dms.vehicles", partition).lot = {LOT_GRAMS: {("Nd",): 2.5}}
+    assert registry.get_sample_value("lotrisk_lot_rare_earth_grams", labels) == 5.0
+    metrics.release("dms.vehicles", 1)
+    assert registry.get_sample_value("lotrisk_lot_rare_earth_grams", labels) == 2.5
