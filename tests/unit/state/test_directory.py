@@ -63,10 +63,10 @@ def open_elsewhere() -> Iterator[Callable[..., subprocess.Popen[str]]]:
     started: list[subprocess.Popen[str]] = []
 
     def start(directory: Path, *user: str) -> subprocess.Popen[str]:
-        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
         process = subprocess.Popen(
-            [sys.executable, "-c", OPEN, str(directory), *user], text=True, cwd=Path(__file__).parents[3], **pipes
-        )
+            [sys.executable, "-c", OPEN, str(directory), *user], text=True, cwd=Path(__file__).parents[3],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        )  # fmt: skip
         started.append(process)
         return process
 
