@@ -284,6 +284,35 @@ OPERATIONS = Dashboard(
             ),
         ),
         Row(
+            "State",
+            (
+                Panel(
+                    "Keys held",
+                    "Vehicles, parts and groups that the workers remember, about.",
+                    "short",
+                    (Query(gauge(m.STATE_KEYS, "topic"), "{{topic}}"),),
+                ),
+                Panel(
+                    "On disk",
+                    "Bytes of the state in LOTRISK_STATE_DIR; the topics hold the same, so a lost disk loses nothing.",
+                    "bytes",
+                    (Query(gauge(m.STATE_BYTES, "topic"), "{{topic}}"),),
+                ),
+                Panel(
+                    "Restore, records to go",
+                    "What a new owner of a partition still has to read before it works on it; 0 in between.",
+                    "short",
+                    (Query(gauge(m.STATE_REMAINING, "topic"), "{{topic}}"),),
+                ),
+                Panel(
+                    "Restore duration",
+                    "Of the slowest partition's last restore.",
+                    "s",
+                    (Query(gauge(m.STATE_SECONDS, "topic", how="max"), "{{topic}}"),),
+                ),
+            ),
+        ),
+        Row(
             "Group and processes",
             (
                 Panel(
@@ -315,11 +344,73 @@ OPERATIONS = Dashboard(
 INVENTORY = Dashboard(
     "lotrisk-inventory",
     "lotrisk: inventory risk",
-    "What moves on the lots and how well it is known. Inventory and duty dollars by view, origin and powertrain, grams "
-    "at risk by element and open flags are not exported as metrics yet: read them on the enriched topics.",
+    "What stands on the lots, what is at risk there, what moves, and how well it is known. Amounts are central "
+    "estimates over all dealers; a model's, a family's or an origin's own totals are on groups.enriched.",
     (
         Row(
-            "The lot",
+            "What is at risk",
+            (
+                Panel(
+                    "On the lot",
+                    "Vehicles and part numbers on the lots, as the workers hold them.",
+                    "short",
+                    (Query(f"sum by (goods) ({m.LOT_RECORDS.name})", "{{goods}}"),),
+                    kind="stat",
+                    width=4,
+                ),
+                Panel(
+                    "Inventory at cost",
+                    "Dollars on the lots: vehicles by invoice, else MSRP; parts by cost times quantity.",
+                    "currencyUSD",
+                    (Query(f"sum by (goods) ({m.LOT_DOLLARS.name})", "{{goods}}"),),
+                    kind="stat",
+                    width=4,
+                ),
+                Panel(
+                    "Importer's duty by view",
+                    "Landed: over the likely entry dates of what is on the lot. Replacement: entered today. Neither is "
+                    "the dealer's cost; expected_invoice_change is how the next invoice is likely to move.",
+                    "currencyUSD",
+                    (Query(f"sum by (view) ({m.LOT_DUTY_DOLLARS.name})", "{{view}}"),),
+                ),
+                Panel(
+                    "Replacement duty by origin",
+                    "Importer's duty on the same goods entered today, the ten largest origins.",
+                    "currencyUSD",
+                    (
+                        Query(
+                            f'topk(10, sum by (origin) ({m.LOT_DUTY_DOLLARS.name}{{view="replacement"}}))',
+                            "{{origin}}",
+                        ),
+                    ),
+                ),
+                Panel(
+                    "Replacement duty by powertrain",
+                    "Importer's duty on the same vehicles entered today.",
+                    "currencyUSD",
+                    (
+                        Query(
+                            f'sum by (powertrain) ({m.LOT_DUTY_DOLLARS.name}{{goods="vehicle",view="replacement"}})',
+                            "{{powertrain}}",
+                        ),
+                    ),
+                ),
+                Panel(
+                    "Rare earths on the lot",
+                    "Grams of each element in what is on the lots.",
+                    "massg",
+                    (Query(f"sum by (element) ({m.LOT_GRAMS.name})", "{{element}}"),),
+                ),
+                Panel(
+                    "Open flags",
+                    "Flags of vehicles and parts that are open now, by type and severity.",
+                    "short",
+                    (Query(f"sum by (type, severity) ({m.LOT_FLAGS.name})", "{{type}} {{severity}}"),),
+                ),
+            ),
+        ),
+        Row(
+            "What moves",
             (
                 Panel(
                     "Vehicles and parts that changed",
@@ -395,11 +486,40 @@ POLICY = Dashboard(
             ),
         ),
         Row(
+            "Re-rating",
+            (
+                Panel(
+                    "Below the book in force",
+                    "Held records that are still to be rated under the book in force.",
+                    "short",
+                    (Query(gauge(m.RERATE_PENDING, "topic"), "{{topic}}"),),
+                ),
+                Panel(
+                    "Seconds to go",
+                    "At the present pace, of the slowest partition.",
+                    "s",
+                    (Query(gauge(m.RERATE_REMAINING, "topic", how="max"), "{{topic}}"),),
+                ),
+                Panel(
+                    "Rated again",
+                    "Held records brought up to the book a second; only those that changed are published.",
+                    "cps",
+                    (Query(rate(m.RERATED, "topic", "result"), "{{topic}} {{result}}"),),
+                ),
+                Panel(
+                    "Flags raised, changed, cleared",
+                    "Events on risk.flags a second.",
+                    "cps",
+                    (Query(f"sum by (change) (rate({m.FLAG_EVENTS.name}[{RATE}]))", "{{change}}"),),
+                ),
+            ),
+        ),
+        Row(
             "The stream meanwhile",
             (
                 Panel(
                     "Published",
-                    "Enriched records published a second; an event shows as a wave once re-rating counts here.",
+                    "Enriched records published for input records a second; what re-rating publishes is shown above.",
                     "cps",
                     (Query(rate(m.RECORDS_OUT, "topic"), "{{topic}}"),),
                 ),

@@ -23,7 +23,14 @@ DATA = ROOT / "build" / "deploy" / "dashboards.json"
 COLUMNS = 24
 MOST_SERIES = 8
 GAP_SECONDS = 6.0
-UNIT = {"cps": "{:g}/s", "s": "{:g} s", "percentunit": "{:.0%}", "d": "{:g} d"}
+UNIT = {
+    "cps": "{:g}/s",
+    "s": "{:g} s",
+    "percentunit": "{:.0%}",
+    "d": "{:g} d",
+    "currencyUSD": "${:,g}",
+    "massg": "{:g} g",
+}
 
 
 def _value(unit: str, value: float) -> str:

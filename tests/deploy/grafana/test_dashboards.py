@@ -26,7 +26,7 @@ QUERIES = [query.expr for board in panels.DASHBOARDS for panel in board.panels f
 DRAWN = ROOT / "build" / "deploy" / "dashboards.json"
 """What `make pictures` draws."""
 POINTS = 240
-UNITS = {"cps", "short", "s", "bytes", "percentunit", "d", "bool_yes_no"}
+UNITS = {"cps", "short", "s", "bytes", "percentunit", "d", "bool_yes_no", "currencyUSD", "massg"}
 
 
 def as_grafana_would(expression: str) -> str:
@@ -74,6 +74,14 @@ def test_a_query_reads_metrics_that_exist(expression: str) -> None:
     exposed = {metric.name for metric in (*CATALOGUE, *LAG_CATALOGUE)} | RECORDED
     exposed |= {f"{metric.name}_{part}" for metric in CATALOGUE for part in ("bucket", "count") if metric.buckets}
     assert names_in(expression) <= exposed
+
+
+@pytest.mark.parametrize(("board", "panel"), PANELS)
+def test_a_legend_names_labels_that_its_metrics_have(board: panels.Dashboard, panel: panels.Panel) -> None:
+    labels = {metric.name: set(metric.labels) for metric in (*CATALOGUE, *LAG_CATALOGUE)}
+    for query in panel.queries:
+        known = {"instance", "severity", "topic"}.union(*(labels.get(name, set()) for name in names_in(query.expr)))
+        assert set(re.findall(r"\{\{(\w+)\}\}", query.legend)) <= known, query
 
 
 def test_the_provisioning_files_lead_to_prometheus_and_to_the_dashboards() -> None:
