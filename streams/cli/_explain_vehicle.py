@@ -117,7 +117,8 @@ def explain_vin(vin: str, context: Context, **stated: object) -> dict[str, Any]:
 
 def threatened_members(threats: tuple[Threatened, ...], value: Cents | None) -> dict[str, Any]:
     """What hangs over the replacement, by measure, as JSON-ready values."""
-    members: dict[str, Any] = orjson.loads("{" + ",".join(one.encode(value) for one in threats) + "}")
+    shown = [one.encode(None if value is None else one.added(value)) for one in threats]
+    members: dict[str, Any] = orjson.loads("{" + ",".join(shown) + "}")
     return members
 
 

@@ -24,7 +24,7 @@ from streams.enrich.part_flags import PartRisk, part_flags, part_risk
 from streams.enrich.part_totals import part_contribution
 from streams.enrich.record import read_record, splice
 from streams.enrich.tariff import Goods, Rated, View, entered_between, rate_goods, schedule
-from streams.enrich.threats import Threatened, threatened_json
+from streams.enrich.threats import Added, Threatened, threatened_json
 from streams.policy.facts import NO_FACTS, Claim, Facts, contradiction
 from streams.reference.dealer import plain
 
@@ -266,7 +266,8 @@ class PartDuty(NamedTuple):
     missing: list[str]
     landed: Cents | None
     replacement: Cents | None
-    threats: tuple[Threatened, ...]
+    threats: tuple[Threatened, ...] = ()
+    added: tuple[Added, ...] = ()
 
 
 def _duty(part: Part, what: PartProfile, amount: Cents | None, context: Context) -> PartDuty:
@@ -277,7 +278,7 @@ def _duty(part: Part, what: PartProfile, amount: Cents | None, context: Context)
         duty = f'"landed":{_NO_ENTRY},"replacement":{_NO_ENTRY}'
         none = None if quantity is None else (0, 0, 0)
         json = f'"tariff":{{"customs_value_usd":null,"importer_duty":{{{duty}}}}},"extended":{extended}'
-        return PartDuty(json, duty_facts(part, rated), none, none, ())
+        return PartDuty(json, duty_facts(part, rated), none, none)
     entered = "" if rated.landed is None else entered_between(rated.landed.first, rated.landed.last)
     landed, landed_extended = _priced(rated.landed, amount, quantity, entered)
     # Goods entered today carry no dates: a day that passes, or a new book, must not change what is said of them.
@@ -286,12 +287,13 @@ def _duty(part: Part, what: PartProfile, amount: Cents | None, context: Context)
     if quantity is not None:
         extended = f'{{"landed":{_dollars(landed_extended)},"replacement":{_dollars(replacement_extended)}}}'
     value = _dollars(amount)
-    hanging = threatened_json(rated.threats, amount) if rated.threats else ""
+    added = tuple([one.added(amount) for one in rated.threats]) if rated.threats and amount is not None else ()
+    hanging = threatened_json(rated.threats, added) if rated.threats else ""
     json = (
         f'"tariff":{{"customs_value_usd":{value},"importer_duty":{{"landed":{landed},'
         f'"replacement":{replacement}{hanging}}}}},"extended":{extended}'
     )
-    return PartDuty(json, duty_facts(part, rated), landed_extended, replacement_extended, rated.threats)
+    return PartDuty(json, duty_facts(part, rated), landed_extended, replacement_extended, rated.threats, added)
 
 
 def cost_facts(part: Part, expected: Expected) -> tuple[str, ...]:
@@ -341,5 +343,5 @@ def enrich_part(key: bytes | None, value: bytes | None, context: Context) -> Out
     changes = change_json(expected, change, by_quantity=True)
     members = f'{what.encoded},{duty.json}{changes},"missing_facts":{facts},"customer_facing_ok":false'
     body, canonical_end = splice(value, part.model_extra, OWNED_FIELDS_PART, members.encode())
-    adds = part_contribution(part, what, amount, duty, change)
+    adds = part_contribution(part, what, duty, change)
     return Enriched(key, body, context.book_text, tuple(flags), what.notes, canonical_end, part.updated_at, adds)

@@ -12,14 +12,14 @@ if TYPE_CHECKING:
     from streams.enrich.part import PartDuty, PartProfile
 
 
-def part_contribution(
-    part: Part, what: PartProfile, amount: Cents | None, duty: PartDuty, change: Cents | None
-) -> Contribution:
+def part_contribution(part: Part, what: PartProfile, duty: PartDuty, change: Cents | None) -> Contribution:
     """All pieces on hand, at cost, to the totals of their family and origin, and of the lot."""
     quantity = part.qty_on_hand
     threats: tuple[Threat, ...] = ()
-    if duty.threats and amount is not None and quantity is not None:
-        threats = tuple(_times(one.measure, one.added(amount), quantity) for one in duty.threats)
+    if duty.added and quantity is not None:
+        threats = tuple(
+            [_times(one.measure, added, quantity) for one, added in zip(duty.threats, duty.added, strict=True)]
+        )
     measures = tuple(threat[0] for threat in threats)
     cell = what.cells.get((measures, quantity is None))
     if cell is None:

@@ -7,9 +7,10 @@ never come, so its range begins at nothing. Neither is part of any total, and ne
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
+from typing import NamedTuple
 
 import orjson
 
@@ -21,6 +22,28 @@ from streams.policy.history import Threat, threatened
 
 Moves = tuple[tuple[int, int], ...]
 """Duties that come or go: sign, and rate in millionths of a percent. Each is rounded by itself, as customs does."""
+Added = tuple[int, int | None, int]
+"""Cents that a measure would add, as low, central, high; central is None where it isn't known."""
+
+
+class Column(NamedTuple):
+    """One column of a measure's moves: of which column of the customs value, the first that comes and goes, the rest.
+
+    A cut is deepest at the high value.
+    """
+
+    of: int
+    comes: int
+    goes: int
+    rest: Moves
+
+    def cents(self, value: Cents) -> int:
+        """The added cents."""
+        base = value[self.of]
+        found = (base * self.comes + HALF) // WHOLE - (base * self.goes + HALF) // WHOLE
+        for sign, rate in self.rest:
+            found += sign * ((base * rate + HALF) // WHOLE)
+        return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,33 +51,35 @@ class Threatened:
     """One measure's part of the view for goods of one line, origin and reading.
 
     `percent`: low, central and high added rate; central is None where the measure's rate or reach isn't known.
-    `columns`: the same as duties that come or go, each with the column of the customs value it is taken of: a cut is
-    deepest at the high value. `head`: the JSON up to the added dollars.
+    `template`: the JSON with a hole for each column of `shown`, the others being known beforehand.
     """
 
     measure: str
     legal_status: str
     percent: tuple[Decimal, Decimal | None, Decimal]
-    columns: tuple[tuple[Moves, int], tuple[Moves, int] | None, tuple[Moves, int]]
-    head: str = field(repr=False)
+    columns: tuple[Column, Column | None, Column]
+    template: str = field(repr=False)
+    template_without_value: str = field(repr=False)
+    shown: tuple[int, ...] = field(repr=False)
 
-    def added(self, value: Cents) -> tuple[int, int | None, int]:
+    def added(self, value: Cents) -> Added:
         """Added cents on a customs value, low to high."""
         low, central, high = self.columns
-        return (_amount(value, low), None if central is None else _amount(value, central), _amount(value, high))
+        return (low.cents(value), None if central is None else central.cents(value), high.cents(value))
 
-    def encode(self, value: Cents | None) -> str:
+    def encode(self, added: Added | None) -> str:
         """The JSON member of this measure: a `schemas.enriched.ThreatenedDuty`; without a value the rate alone."""
-        if value is None:
-            return self.head + "null}"
-        low, central, high = self.added(value)
-        middle = "null" if central is None else f'"{usd(central)}"'
-        return f'{self.head}["{usd(low)}",{middle},"{usd(high)}"]}}'
+        if added is None:
+            return self.template_without_value
+        return self.template % tuple([usd(added[column] or 0) for column in self.shown])
 
 
-def threatened_json(found: Iterable[Threatened], value: Cents | None) -> str:
-    """The member `threatened`, after a comma; nothing where no threat stands."""
-    shown = ",".join([one.encode(value) for one in found])
+def threatened_json(found: Sequence[Threatened], added: Sequence[Added]) -> str:
+    """The member `threatened`, after a comma; nothing where no threat stands. `added` is empty without a value."""
+    shown = ",".join(
+        [one.encode(cents) for one, cents in zip(found, added, strict=True)] if added else
+        [one.encode(None) for one in found]
+    )  # fmt: skip
     return f',"threatened":{{{shown}}}' if shown else ""
 
 
@@ -99,19 +124,30 @@ def _view(threat: Threat, now: list[DutyRates], then: list[DutyRates]) -> Threat
         if day is not None:
             members[name] = day
     members["added_percent"] = [None if one is None else number(one) for one in percent]
-    head = f'{orjson.dumps(measure.id).decode()}:{orjson.dumps(members)[:-1].decode()},"added_usd":'
-    columns = (
-        (low, 2 if _rate(low) < 0 else 0),
-        None if central is None else (central, 1),
-        (high, 0 if _rate(high) < 0 else 2),
+    head = orjson.dumps({measure.id: members}).decode()[1:-2] + ',"added_usd":'
+    columns = (_column(low, 0), None if central is None else _column(central, 1), _column(high, 2))
+    holes = ["null" if column is None else '"%s"' if column.comes or column.goes else '"0.00"' for column in columns]
+    return Threatened(
+        measure=measure.id,
+        legal_status=threat.legal_status,
+        percent=percent,
+        columns=columns,
+        template=f"{head.replace('%', '%%')}[{','.join(holes)}]}}",
+        template_without_value=head + "null}",
+        shown=tuple(number for number, hole in enumerate(holes) if hole == '"%s"'),
     )
-    return Threatened(measure.id, threat.legal_status, percent, columns, head)
 
 
-def _amount(value: Cents, column: tuple[Moves, int]) -> int:
-    moves, of = column
-    cents = value[of]
-    return sum([sign * ((cents * rate + HALF) // WHOLE) for sign, rate in moves])
+def _column(moves: Moves, of: int) -> Column:
+    if _rate(moves) < 0:
+        of = 2 - of
+    comes = next((rate for sign, rate in moves if sign > 0), 0)
+    goes = next((rate for sign, rate in moves if sign < 0), 0)
+    rest = list(moves)
+    for first in ((1, comes), (-1, goes)):
+        if first[1]:
+            rest.remove(first)
+    return Column(of, comes, goes, tuple(rest))
 
 
 def _moves(before: Scenario, after: Scenario) -> Moves:

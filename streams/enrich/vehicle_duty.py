@@ -15,7 +15,7 @@ from streams.enrich.context import Context
 from streams.enrich.cost import vehicle_change, vehicle_cost_date
 from streams.enrich.invoice import Expected, Invoice, invoice
 from streams.enrich.tariff import Schedule, Segment, ViewRates, entered_between, schedule
-from streams.enrich.threats import Threatened, threatened_json
+from streams.enrich.threats import Added, Threatened, threatened_json
 from streams.policy.facts import Claim, Facts
 from streams.reference.vehicles import CustomsValueShare
 
@@ -48,7 +48,7 @@ class VehicleTariff:
     """A vehicle's duty, and the change it brings to the dealer's next invoice.
 
     `value` is its customs value in cents; a view is None where it can't be given, the change where none is estimated.
-    `threats`: what hangs over the replacement.
+    `threats`: what hangs over the replacement; `added`: the cents each would add, empty without a value.
     """
 
     value: Cents | None
@@ -58,6 +58,7 @@ class VehicleTariff:
     warnings: tuple[str, ...]
     expected: Expected | None = None
     threats: tuple[Threatened, ...] = ()
+    added: tuple[Added, ...] = ()
 
 
 def rate_vehicle(record: Vehicle, profile: VehicleProfile, context: Context) -> VehicleTariff:
@@ -106,10 +107,11 @@ def rate_vehicle(record: Vehicle, profile: VehicleProfile, context: Context) -> 
     )
     if not used and (cost is None or (expected.passed is not None and expected.passed.already_in_cost == "unknown")):
         missing.append("cost_as_of")
-    hanging = known.threats if known is not None and replacement is not None else ()
-    return VehicleTariff(
-        value, landed, replacement, (*missing, *rated.missing_facts), rated.warnings, expected, hanging
-    )
+    missing += rated.missing_facts
+    if known is None or replacement is None or not known.threats:
+        return VehicleTariff(value, landed, replacement, tuple(missing), rated.warnings, expected)
+    added = () if value is None else tuple([one.added(value) for one in known.threats])
+    return VehicleTariff(value, landed, replacement, tuple(missing), rated.warnings, expected, known.threats, added)
 
 
 def _dated(
@@ -177,16 +179,32 @@ def entry_dates(record: Vehicle, context: Context) -> tuple[date, date] | None:
     Never after the unit came into stock, or was last reported in stock. What the record doesn't say is not asked of the
     book's day: that would move the dates, and publish the record again, with every book.
     """
-    for row in context.reference.vehicles.entry_dates:
-        day = _date_of(record, row.basis)
-        if day is None or not row.fits(record.stock_class):
+    stock_class = record.stock_class
+    memo = context.lasting("entry_dates")
+    rows = memo.get(stock_class)
+    if rows is None:
+        rows = memo.keep(stock_class, _entry_dates_of(stock_class, context))
+    assert isinstance(rows, tuple)
+    for basis, earliest, latest in rows:
+        day = _stocked(record) if basis == "updated_at" else getattr(record, basis)
+        if day is None:
             continue
-        first, last = day + row.earliest_days * _DAY, day + row.latest_days * _DAY
-        here = _here_by(record)
-        if here is not None and row.basis != "entry_date":
-            last = max(first, min(last, here))
+        first, last = day + earliest, day + latest
+        if basis != "entry_date":
+            here = _here_by(record)
+            if here is not None:
+                last = max(first, min(last, here))
         return (first, last)
     return None
+
+
+def _entry_dates_of(stock_class: StockClass | None, context: Context) -> tuple[tuple[str, timedelta, timedelta], ...]:
+    """Basis, earliest and latest after it, of the dates that mean an entry for units of a stock class."""
+    return tuple(
+        (row.basis, row.earliest_days * _DAY, row.latest_days * _DAY)
+        for row in context.reference.vehicles.entry_dates
+        if row.fits(stock_class)
+    )
 
 
 def _here_by(record: Vehicle) -> date | None:
@@ -197,13 +215,10 @@ def _here_by(record: Vehicle) -> date | None:
     return None
 
 
-def _date_of(record: Vehicle, basis: str) -> date | None:
-    if basis == "updated_at":
-        if record.updated_at is None or record.days_in_stock is None:
-            return None
-        return record.updated_at.date() - record.days_in_stock * _DAY
-    day: date | None = getattr(record, basis)
-    return day
+def _stocked(record: Vehicle) -> date | None:
+    if record.updated_at is None or record.days_in_stock is None:
+        return None
+    return record.updated_at.date() - record.days_in_stock * _DAY
 
 
 def rated_as(
@@ -287,14 +302,14 @@ class Priced(NamedTuple):
 def priced(duty: VehicleTariff) -> Priced:
     """A vehicle's duty in dollars."""
     value = "null" if duty.value is None else '["{}","{}","{}"]'.format(*map(usd, duty.value))
-    hanging = threatened_json(duty.threats, duty.value) if duty.threats else ""
+    hanging = threatened_json(duty.threats, duty.added) if duty.threats else ""
     landed, replacement = duty.landed, duty.replacement
     at_entry: Cents | None
     now: Cents | None
     if landed and replacement and landed[3] and landed[0] is replacement[0] and landed[3] == replacement[3]:
         rates = landed[0]
         found = rates.amounts(landed[3])
-        entered, today = rates.fill(found, entered_between(landed[1], landed[2])), rates.fill(found)
+        entered, today = rates.fill_both(found, entered_between(landed[1], landed[2]))
         at_entry = now = _total(found)
     else:
         # Goods entered today carry no dates: a day that passes, or a new book, must not change what is said of them.

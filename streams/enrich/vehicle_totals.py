@@ -20,8 +20,8 @@ def vehicle_contribution(record: Vehicle, profile: VehicleProfile, duty: Vehicle
     stock = record.stock_class
     threats: tuple[Threat, ...] = ()
     measures: tuple[str, ...] = ()
-    if duty.threats and duty.value is not None:
-        threats = tuple((one.measure, *one.added(duty.value)) for one in duty.threats)
+    if duty.added:
+        threats = tuple([(one.measure, *added) for one, added in zip(duty.threats, duty.added, strict=True)])
         measures = tuple(threat[0] for threat in threats)
     cell = profile.cells.get(measures)
     if cell is None:
