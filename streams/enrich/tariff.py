@@ -100,6 +100,12 @@ class ViewRates:
         low, central, high, *parts = map(usd, found)
         return self.template % (low, central, high, dates, *parts)
 
+    def fill_both(self, found: list[int], dates: str) -> tuple[str, str]:
+        """`fill` with the dates and without."""
+        low, central, high, *parts = map(usd, found)
+        template = self.template
+        return template % (low, central, high, dates, *parts), template % (low, central, high, "", *parts)
+
 
 @dataclass(frozen=True, slots=True)
 class View:

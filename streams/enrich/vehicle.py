@@ -14,7 +14,7 @@ from schemas.vehicle import Vehicle
 from streams.enrich.context import Context
 from streams.enrich.cost import change_json
 from streams.enrich.flags import Candidate
-from streams.enrich.outcome import Enriched, Outcome, Reason, Rejected, Removed
+from streams.enrich.outcome import Enriched, Outcome, Reason, Rejected
 from streams.enrich.record import read_record, splice
 from streams.enrich.vehicle_duty import VehicleTariff, priced, rate_vehicle
 from streams.enrich.vehicle_flags import vehicle_flags
@@ -30,7 +30,7 @@ def enrich_vehicle(key: bytes | None, value: bytes | None, context: Context) -> 
     the WMI is North American, elsewhere a warning.
     """
     record = read_record(key, value, Vehicle, "vin")
-    if isinstance(record, Removed | Rejected):
+    if not isinstance(record, Vehicle):
         return record
     assert key is not None
     assert value is not None
