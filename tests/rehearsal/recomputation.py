@@ -23,6 +23,7 @@ from schemas.dead_letter import split_headers
 from streams.agents import vehicles
 from streams.enrich.context import Context
 from streams.enrich.episodes import NO_FLAGS, Cause, event_members, flags_json, merge, read_flags
+from streams.enrich.group_totals import read_total_key
 from streams.enrich.outcome import Enriched, Outcome, Rejected, assemble
 from streams.enrich.totals import LOT
 from streams.policy.book import BookNumber
@@ -200,22 +201,34 @@ def totals_problem(settings: Settings) -> str | None:
     """What the partitions' totals of the whole lot say other than its vehicles do: how many, and their open flags."""
     found = asyncio.run(_read(settings, enriched_only=True))
     told = {record.key: record.value for record in asyncio.run(read_all(settings, TOTALS))}
-    said: Counter[str] = Counter()
-    for value in told.values():
+    said: Counter[tuple[int, str]] = Counter()
+    as_of: dict[int, int] = {}
+    for key, value in told.items():
         members = orjson.loads(value) if value is not None else {}
-        if members.get("group") == LOT:
-            said["vehicles"] += members["records"]
-            for flag, (count, cents) in members.get("open_flags", {}).items():
-                said[flag] += count
-                said[f"{flag} cents"] += cents
-    stands: Counter[str] = Counter()
-    for value in {record.key: record.value for record in found.outputs}.values():
+        source = read_total_key(key)
+        if source is None or members.get("group") != LOT:
+            continue
+        as_of[source.partition] = members["position"]
+        said[source.partition, "vehicles"] += members["records"]
+        for flag, (count, cents) in members.get("open_flags", {}).items():
+            said[source.partition, flag] += count
+            said[source.partition, f"{flag} cents"] += cents
+    stands: Counter[tuple[int, str]] = Counter()
+    for (partition, _), value in {(record.partition, record.key): record.value for record in found.outputs}.items():
         for flag in orjson.loads(value)["flags"] if value is not None else ():
             name = f"{flag['type']}/{flag['severity']}"
-            stands[name] += 1
-            stands[f"{name} cents"] += int(Decimal(flag.get("dollars_at_stake", "0")) * 100)
-        stands["vehicles"] += value is not None
-    different = {name: (said[name], stands[name]) for name in said | stands if said[name] != stands[name]}
+            stands[partition, name] += 1
+            stands[partition, f"{name} cents"] += int(Decimal(flag.get("dollars_at_stake", "0")) * 100)
+        stands[partition, "vehicles"] += value is not None
+    ends = {record.partition: record.offset for record in found.outputs}
+    different = {
+        f"partition {place[0]}, {place[1]}, as of {as_of.get(place[0])} of {ends.get(place[0])}": (
+            said[place],
+            stands[place],
+        )
+        for place in sorted(said | stands)
+        if said[place] != stands[place]
+    }
     return f"told and true: {different}" if different else None
 
 
