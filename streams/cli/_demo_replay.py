@@ -11,7 +11,7 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import orjson
 from kafka import KafkaConsumer, TopicPartition
@@ -19,6 +19,8 @@ from kafka import KafkaConsumer, TopicPartition
 from streams.cli._demo_episode import BEGINS, Moment
 from streams.cli._demo_report import cents
 from streams.connection import kafka_python_options
+from streams.metrics import RERATED
+from streams.policy.book import BookNumber
 from streams.settings import Settings
 from streams.topics import FLAGS, PARTS, VEHICLES
 
@@ -27,11 +29,13 @@ if TYPE_CHECKING:
 
 CLOCK = "{day}T17:00Z@0s/s"
 """Noon in the US East, standing still: the episode goes on when the lot has been rated."""
-PATIENCE_SECONDS = 60.0
-QUIET_SECONDS = 0.4
-"""Flags are read to the end when none has come for so long after everything was rated."""
+PATIENCE_SECONDS = 180.0
+QUIET_SECONDS = 1.5
+"""A moment is over when no flag has come for so long after everything was rated, and all totals have become groups."""
 POLL_MS = 100
 SHOWN_MEASURES = 4
+WHOLE_LOT: Final = "book:all"
+"""The group of everything; what it says is a digest for the policy desk."""
 _CHANGES: Final = ("raised", "changed", "cleared")
 
 
@@ -40,12 +44,14 @@ class Episode:
     """What came of one moment; seconds count from when the clock was moved."""
 
     moment: Moment
-    rerated: Counter[str] = field(default_factory=Counter)
+    published: Counter[str] = field(default_factory=Counter)
     """Records published again, by input topic."""
     events: Counter[tuple[str, str]] = field(default_factory=Counter)
     """Flag events, by type and what happened."""
     open: dict[str, tuple[int, int]] = field(default_factory=dict)
     """Afterwards open flags and cents at stake, by type."""
+    digests: dict[str, str] = field(default_factory=dict)
+    """What the flags of the whole lot said last, by type; a cleared one's is empty."""
     last_flag: float | None = None
     rated: float | None = None
 
@@ -67,6 +73,8 @@ class OpenFlags:
         self._consumer.assign(self._partitions)
         self._consumer.seek_to_beginning()
         self._open: dict[bytes, tuple[str, int]] = {}
+        self.digests: dict[str, str] = {}
+        """What flags of the whole lot said since this was last emptied, by type."""
 
     def close(self) -> None:
         """Disconnect."""
@@ -79,6 +87,8 @@ class OpenFlags:
             for record in batch:
                 event = orjson.loads(record.value)
                 events[event["type"], event["change"]] += 1
+                if event.get("group") == WHOLE_LOT:
+                    self.digests[event["type"]] = "" if event["change"] == "cleared" else event["why"]
                 if event["change"] == "cleared":
                     self._open.pop(record.key, None)
                 else:
@@ -123,7 +133,7 @@ def play(
     `workers`: host and port of each one's metrics. `check` is called again and again, and raises where one has ended.
 
     Raises:
-        TimeoutError: what came of a moment was not over in a minute.
+        TimeoutError: what came of a moment was not over in time.
     """
     from rich.live import Live
 
@@ -131,12 +141,13 @@ def play(
     with closing(OpenFlags(settings)) as flags:
         played[0].events = flags.read_to_end()
         played[0].open = flags.by_type()
+        played[0].digests = dict(flags.digests)
         console.print(block(played[0], records))
         for moment in moments:
             episode = Episode(moment)
             played.append(episode)
             with Live(console=console, auto_refresh=False, transient=True) as live:
-                for _ in _follow(episode, flags, clock, lambda: _rerated(workers, settings), records):
+                for _ in _follow(episode, flags, clock, settings, workers):
                     check()
                     if console.is_terminal:
                         live.update(block(episode, records), refresh=True)
@@ -145,54 +156,77 @@ def play(
 
 
 def _follow(
-    episode: Episode, flags: OpenFlags, clock: Path, rerated: Callable[[], Rerated], records: int
+    episode: Episode, flags: OpenFlags, clock: Path, settings: Settings, workers: Sequence[str]
 ) -> Iterator[None]:
-    before = rerated()
+    before = _published_again(workers, settings)
+    flags.digests.clear()
     set_clock(clock, episode.moment.day)
     began = quiet = time.monotonic()
     # Workers that rate may take their time to say how far they are; flags are read meanwhile.
     with ThreadPoolExecutor(1) as asking:
-        answer = asking.submit(rerated)
-        while episode.rated is None or time.monotonic() - quiet < QUIET_SECONDS:
+        answer = asking.submit(_standing, workers)
+        while True:
             events = flags.read()
             now = time.monotonic()
             if events:
                 episode.events += events
+                episode.digests = dict(flags.digests)
                 episode.open = flags.by_type()
                 episode.last_flag = now - began
                 quiet = now
-            if episode.rated is None and answer.done():
-                done = answer.result()
-                for topic in (VEHICLES.name, PARTS.name):
-                    episode.rerated[topic] = done[topic, "changed"] - before[topic, "changed"]
-                if sum(done.values()) - sum(before.values()) >= records:
+            if answer.done():
+                stands = answer.result()
+                if episode.rated is None and stands.rated_up_to == episode.moment.day:
                     episode.rated = now - began
-                    quiet = now
-                else:
-                    answer = asking.submit(rerated)
+                    episode.published = _published_again(workers, settings) - before
+                    quiet = time.monotonic()
+                if stands.lag != 0:
+                    quiet = max(quiet, now)
+                answer = asking.submit(_standing, workers)
+            if episode.rated is not None and now - quiet > QUIET_SECONDS:
+                return
             if now - began > PATIENCE_SECONDS:
                 raise TimeoutError(f"{episode.moment.day}: the lot was not rated again in {PATIENCE_SECONDS:.0f} s")
             yield
 
 
-Rerated = Counter[tuple[str, str]]
-"""Records brought up to a new book since the workers started, by input topic and result."""
+class Standing(NamedTuple):
+    """How far all workers are."""
+
+    rated_up_to: date | None
+    """Day of the lowest book under which all that they hold is right; None where one doesn't know yet."""
+    lag: int | None
+    """Records, of vehicles, parts and totals, that are not worked on yet; None where one doesn't know."""
 
 
-def _rerated(workers: Iterable[str], settings: Settings) -> Rerated:
-    """What all workers' metrics say."""
+def _standing(workers: Iterable[str]) -> Standing:
+    """What all workers say of themselves."""
+    books, lags = [], []
+    for address in workers:
+        with urllib.request.urlopen(f"http://{address}/status", timeout=30) as answer:
+            status = orjson.loads(answer.read())
+        books.append(status["rerate"]["book"])
+        lags += [partition["lag"] for partition in status["partitions"]]
+    return Standing(
+        None if None in books else min(BookNumber.parse(book) for book in books).regime,
+        None if None in lags else sum(lags),
+    )
+
+
+def _published_again(workers: Iterable[str], settings: Settings) -> Counter[str]:
+    """Vehicles and parts that re-rating has published since the workers started, by input topic."""
     from prometheus_client.parser import text_string_to_metric_families
 
-    from streams.metrics import RERATED
-
-    found: Rerated = Counter()
+    names = {topic.full_name(settings.topic_prefix): topic.name for topic in (VEHICLES, PARTS)}
+    found: Counter[str] = Counter()
     for address in workers:
-        with urllib.request.urlopen(f"http://{address}/metrics", timeout=10) as answer:
+        with urllib.request.urlopen(f"http://{address}/metrics", timeout=30) as answer:
             for family in text_string_to_metric_families(answer.read().decode()):
                 for sample in family.samples:
-                    if sample.name == RERATED.name:
-                        topic = sample.labels["topic"].removeprefix(settings.topic_prefix)
-                        found[topic, sample.labels["result"]] += int(sample.value)
+                    if sample.name == RERATED.name and sample.labels["result"] == "changed":
+                        topic = names.get(sample.labels["topic"])
+                        if topic is not None:
+                            found[topic] += int(sample.value)
     return found
 
 
@@ -216,11 +250,17 @@ def block(episode: Episode, records: int) -> Group:
         count, amount = episode.open.get(type, (0, 0))
         grid.add_row(type, *moved, f"{count:,} open", f"{amount / 100:,.0f} USD at stake" if amount else "")
     lines.append(Padding(grid, (0, 0, 0, 12)))
+    lines += [
+        Padding(Text(f"{type}: {why or 'cleared'}", "italic"), (0, 0, 0, 12))
+        for type, why in sorted(episode.digests.items())
+    ]
     return Group(*lines)
 
 
 def _published(episode: Episode, records: int) -> str:
-    again = " and ".join(f"{count:,} {topic.removeprefix('dms.')}" for topic, count in episode.rerated.items() if count)
+    again = " and ".join(
+        f"{count:,} {topic.removeprefix('dms.')}" for topic, count in episode.published.items() if count
+    )
     rated = "being rated" if episode.rated is None else f"{records:,} records rated in {episode.rated:.1f} s"
     flag = "no flag moved" if episode.last_flag is None else f"last flag after {episode.last_flag:.1f} s"
     return f"{rated}, {again or 'none'} published again; {flag}"

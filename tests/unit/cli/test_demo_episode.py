@@ -68,11 +68,14 @@ def shown(episode: Episode) -> str:
 def test_a_moment_shows_what_was_published_again_and_each_type_of_flag_that_moved() -> None:
     episode = Episode(Moment(date(2025, 11, 1), "Something begins", {"begins": ("A", "B", "C", "D", "E", "F")}))
     assert "being rated, none published again; no flag moved" in shown(episode)
-    episode.rerated = Counter({"dms.vehicles": 1993, "dms.parts": 0})
+    episode.published = Counter({"dms.vehicles": 1993, "dms.parts": 0})
     episode.rated, episode.last_flag = 3.14, 2.71
     episode.events = Counter({("part_cost_up", "raised"): 12, ("part_cost_up", "cleared"): 1_000})
     episode.open = {"part_cost_up": (34, 123_456_78)}
+    episode.digests = {"threatened": "1 announced, not law", "control_coming": ""}
     text = shown(episode)
     assert "begins: A, B, C, D and 2 more" in text
     assert "3,000 records rated in 3.1 s, 1,993 vehicles published again; last flag after 2.7 s" in text
     assert "part_cost_up  12 raised    1,000 cleared  34 open  123,457 USD at stake" in text
+    assert "threatened: 1 announced, not law" in text
+    assert "control_coming: cleared" in text
