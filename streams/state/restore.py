@@ -120,8 +120,11 @@ class Restorer:
         self._progress = progress
         self._lock_wait_seconds = lock_wait_seconds
 
-    async def restore(self, states: Sequence[RocksState]) -> None:
+    async def restore(self, states: Sequence[RocksState], overtaken: Callable[[], bool] = lambda: False) -> None:
         """Open `states` and bring them to the end of their partitions.
+
+        Once `overtaken`, it ends early: the partitions are being given away, and the next owner waits for their files.
+        What was taken in by then stays, and the next restore goes on from there.
 
         Raises:
             StateError: a directory can't be used, or an enriched topic does not exist.
@@ -159,7 +162,7 @@ class Restorer:
                 courses[tp] = self._begin(state, found, began_ms, damaged[state.place])
                 await asyncio.sleep(0)
             await failpoints.reach("state.opened")
-            await self._follow(consumer, courses, began)
+            await self._follow(consumer, courses, began, overtaken)
         finally:
             await consumer.stop()
 
@@ -194,7 +197,13 @@ class Restorer:
         position = max(position, found.begin)
         return _Course(state, found.topic_id, position, position, found.end, began_ms, saved_at_ms, rebuilt)
 
-    async def _follow(self, consumer: AIOKafkaConsumer, courses: dict[TopicPartition, _Course], began: float) -> None:
+    async def _follow(
+        self,
+        consumer: AIOKafkaConsumer,
+        courses: dict[TopicPartition, _Course],
+        began: float,
+        overtaken: Callable[[], bool],
+    ) -> None:
         pending = set()
         for tp, course in courses.items():
             if course.position < course.end:
@@ -208,7 +217,7 @@ class Restorer:
         moved = told = loop.time()
         taking: asyncio.Task[None] | None = None
         try:
-            while pending:
+            while pending and not overtaken():
                 batches = await consumer.getmany(*pending, timeout_ms=200, max_records=_SLICE_RECORDS)
                 arrived: list[_Slice] = []
                 for tp in list(pending):

@@ -59,9 +59,9 @@ class StateStore:
             )
         return state
 
-    async def restore(self, states: Sequence[RocksState]) -> None:
+    async def restore(self, states: Sequence[RocksState], overtaken: Callable[[], bool] = lambda: False) -> None:
         """Bring states to the end of their partitions, together; see `Restorer.restore`."""
-        await self._restorer.restore(states)
+        await self._restorer.restore(states, overtaken)
 
     @property
     def states(self) -> Collection[RocksState]:

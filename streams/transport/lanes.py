@@ -214,7 +214,7 @@ class Lanes:
             failures = [result for result in started if isinstance(result, BaseException)]
             await failpoints.reach("lease.producers_started")
             if not failures and not overtaken():
-                await self._restore(lanes)
+                await self._restore(lanes, overtaken)
                 await failpoints.reach("lease.state_restored")
             if failures or overtaken():
                 await self._release(lanes)
@@ -287,13 +287,14 @@ class Lanes:
             return EveryRecordNew()
         return self._states.state(Place(place.source, place.enriched, tp.partition, place.pipeline.owned))
 
-    async def _restore(self, lanes: Mapping[TP, Lane]) -> None:
+    async def _restore(self, lanes: Mapping[TP, Lane], overtaken: Callable[[], bool]) -> None:
         """Bring the views of all partitions to the end together; their producers have started before."""
         if self._states is not None:
             await self._states.restore(
-                [state for lane in lanes.values() if isinstance(state := lane.state, RocksState)]
+                [state for lane in lanes.values() if isinstance(state := lane.state, RocksState)], overtaken
             )
-            await self._expect_totals(lanes)
+            if not overtaken():
+                await self._expect_totals(lanes)
 
     async def _expect_totals(self, lanes: Mapping[TP, Lane]) -> None:
         """Where a state was built or brought on from its topic: ask which totals of it stand, to tell of all anew."""

@@ -334,6 +334,21 @@ def test_the_loop_goes_on_while_many_are_restored(settings: Settings, worker: Wo
     assert max(later - earlier for earlier, later in itertools.pairwise(restored)) <= 1000
 
 
+def test_a_restore_that_was_overtaken_ends_and_the_next_goes_on_from_there(settings: Settings, worker: Worker) -> None:
+    cars = [car(number, number, pad=1500) for number in range(6000)]
+    put(settings, cars, transactional_id="a")
+
+    asyncio.run(worker.store.restore([worker.state(0)], overtaken=lambda: any(told.restored for told in worker.told)))
+
+    reached = worker.told[-1].restored
+    assert 0 < reached < len(cars)
+    assert not worker.told[-1].done
+    assert worker.position() < len(cars)
+    told = worker.restore(0)[0]
+    assert (told.restored, told.rebuilt, told.done) == (len(cars) - reached, None, True)
+    assert worker.lot() == lot_of(cars)
+
+
 def topics_of(settings: Settings) -> list[str]:
     """The topics under the test's prefix."""
     with closing(kafka_io.admin(settings)) as client:
