@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given
@@ -40,6 +43,41 @@ def test_a_row_becomes_a_canonical_record() -> None:
         "model": "Accord", "body": "Sedan", "exterior_color": "White", "interior_color": "Black", "odometer_mi": 12,
         "price_usd": "31500.00", "msrp_usd": "32990.00", "invoice_usd": "30100.50", "in_stock_date": "2026-09-15",
     }  # fmt: skip
+
+
+HOMENET = (
+    "Type, Stock, VIN, Year, Make, Model, Body, ModelNumber, Doors, ExteriorColor, InteriorColor, EngineCylinders, "
+    "EngineDisplacement, Transmission, Miles, SellingPrice, MSRP, BookValue, Invoice, Certified, DateInStock, "
+    "Description, Options, Style_Description, Ext_Color_Generic, Ext_Color_Code, Int_Color_Generic, Int_Color_Code, Int_Upholstery, "
+    "Engine_Block_Type, Engine_Aspiration_Type, Engine_Description, Transmission_Speed, Transmission_Description, "
+    "Drivetrain, Fuel_Type, CityMPG, HighwayMPG, EPAClassification, Wheelbase_Code, Internet_Price, Misc_Price1, "
+    "Misc_Price2, Misc_Price3, Factory_Codes, MarketClass, PassengerCapacity, ExtColorHexCode, IntColorHexCode, "
+    "EngineDisplacementCubicInches, ImageList"
+)
+"""The columns of Homenet/IOL, typed from the fact sheet (6.1)."""
+
+
+@pytest.mark.parametrize("folded", [str, str.lower, str.upper])
+def test_every_cell_of_the_whole_layout_comes_out(folded: Callable[[str], str]) -> None:
+    filled = {
+        "Type": "Certified", "Stock": "S1", "VIN": VIN, "Year": "2025", "Doors": "4", "Miles": "12,345",
+        "SellingPrice": "$32,495.00", "MSRP": "35990", "BookValue": "30,000", "Invoice": "33,100.50",
+        "Certified": "Yes", "DateInStock": "10/01/2025", "Internet_Price": "32495", "CityMPG": "28",
+        "Description": "Great, \"loaded\"\nsecond line, more",
+    }  # fmt: skip
+    names = HOMENET.split(", ")
+    buffer = io.StringIO()
+    writer = csv.writer(buffer)
+    writer.writerow([folded(name) for name in names])
+    writer.writerow([filled.get(name, f"<{name}>") for name in names])
+    value = one(buffer.getvalue())
+    expected = {
+        "stock_class": "cpo", "model_year": 2025, "odometer_mi": 12345, "price_usd": "32495.00", "msrp_usd": "35990.00",
+        "invoice_usd": "33100.50", "in_stock_date": "2025-10-01", "description": filled["Description"],
+    }  # fmt: skip
+    assert expected.items() <= value.items()
+    said = {str(cell) for cell in value.values()}
+    assert {f"<{name}>" for name in names if name not in filled} <= said
 
 
 def test_the_key_is_dealer_and_vin() -> None:
@@ -240,9 +278,6 @@ def test_utf_8_with_and_without_a_mark_utf_16_and_windows_text_are_read() -> Non
 
 @given(st.lists(st.lists(st.text(max_size=12), min_size=3, max_size=3), max_size=8))
 def test_whatever_a_file_holds_each_row_gives_one_record_or_a_reason(rows: list[list[str]]) -> None:
-    import csv
-    import io
-
     buffer = io.StringIO()
     writer = csv.writer(buffer)
     writer.writerow(["VIN", "MSRP", "Type"])
