@@ -11,6 +11,13 @@ from matplotlib import pyplot as plt
 from tests.bench.figures import DETAIL, Figure, Figures
 
 OURS, OTHERS = "#1b6ca8", "#9aa5b1"
+GROWTH = {
+    "partitions": ["partitions_4", "partitions_16", "partitions_64"],
+    "size": ["size_0.3_kb", "size_2_kb", "size_20_kb"],
+    "workers": ["workers_1", "workers_2", "workers_4"],
+    "backlog": ["backlog_10k", "backlog_1m"],
+}
+"""What grows, in the order it is drawn."""
 
 
 def _bars(figures: list[Figure], prefix: str, title: str, unit: str, file: str) -> None:
@@ -56,6 +63,31 @@ def _latency(figures: Figures, percentile: str, file: str) -> None:
     _save(plot, file)
 
 
+def _growth(figures: Figures, file: str) -> None:
+    shown = [
+        (label, [one for one in figures.under(f"growth.{label}_") if one.name.removeprefix("growth.") in order])
+        for label, order in GROWTH.items()
+    ]
+    shown = [(label, found) for label, found in shown if found]
+    if not shown:
+        return
+    plot, panels = plt.subplots(2, len(shown), figsize=(3 * len(shown), 5), layout="constrained", squeeze=False)
+    for column, (label, found) in enumerate(shown):
+        found.sort(key=lambda figure: GROWTH[label].index(figure.name.removeprefix("growth.")))
+        names = [figure.name.removeprefix(f"growth.{label}_").replace("_", " ") for figure in found]
+        memory = [figures[figure.name.replace("growth.", "rss_mb.")].value for figure in found]
+        rates, peaks = panels[0][column], panels[1][column]
+        rates.bar(names, [figure.value for figure in found], color=OURS, width=0.6)
+        peaks.bar(names, memory, color=OTHERS, width=0.6)
+        rates.set_title(label)
+        for axes in (rates, peaks):
+            axes.spines[["top", "right"]].set_visible(False)
+    panels[0][0].set_ylabel("records/s")
+    panels[1][0].set_ylabel("peak memory of a worker, MB")
+    plot.suptitle("Growth: light function, exactly once, with state")
+    _save(plot, file)
+
+
 def _save(plot: plt.Figure, file: str) -> None:
     path = DETAIL.parent / file
     plot.savefig(path, dpi=120)
@@ -72,6 +104,7 @@ def main() -> None:
     _bars(light, "throughput.", "The same light function, records a second", "records/s", "throughput.png")
     _bars(real, "throughput.real.", "Vehicles enriched in full, records a second", "records/s", "real.png")
     _latency(figures, "p99", "latency.png")
+    _growth(figures, "growth.png")
     for kind in ("vehicle", "part"):
         stages = figures.under(f"enrich.us.{kind}.")
         _bars(stages, "enrich.us.", f"What a {kind} costs in the core", "microseconds", f"stages_{kind}.png")

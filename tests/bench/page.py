@@ -249,7 +249,7 @@ def _growth(figures: Figures) -> str:
         rss, start = figures[f"rss_mb.{label}"], figures[f"start_seconds.{label}"]
         rows.append((label.replace("_", " "), f"{figure.value:,.0f}", f"{rss.value:,.0f}", f"{start.value:.1f}"))
     head = ("", "records/s", "peak memory of a worker, MB", "seconds from start to first output")
-    return f"## Growth\n\n{_table(head, rows)}" if rows else ""
+    return f"## Growth\n\n![Growth](performance/growth.png)\n\n{_table(head, rows)}" if rows else ""
 
 
 def _later(figures: Figures, part: Part) -> str:
