@@ -83,6 +83,7 @@ class Lanes:
         self._since = since
         self._tracing = tracing
         self._lanes: dict[TP, Lane] = {}
+        self._sharing = 1
         self._leased: tuple[int, frozenset[TP]] | None = None
         self._lock = asyncio.Lock()
         self._turns = asyncio.Semaphore(ENRICHING_AT_ONCE)
@@ -124,7 +125,7 @@ class Lanes:
 
     def is_full(self, batch: RecordBatch) -> bool:
         """Whether a waiting batch is large enough for its partition not to be fetched for now."""
-        settings, lanes = self._settings, max(1, len(self._lanes))
+        settings, lanes = self._settings, self._sharing
         return len(batch) >= min(
             settings.max_batch_records, settings.max_waiting_records // lanes
         ) or batch.bytes >= min(settings.max_batch_bytes, settings.max_waiting_bytes // lanes)
@@ -222,6 +223,8 @@ class Lanes:
                     raise failures[0]
                 return
             self._lanes = lanes
+            # Parts of groups are few: their lanes leave the room to those of the inputs.
+            self._sharing = max(1, sum(lane.place.pipeline.join is None for lane in lanes.values()))
             for lane in lanes.values():
                 lane.start()
             self._leased = (generation, partitions)
