@@ -48,11 +48,11 @@ def test_a_row_becomes_a_canonical_record() -> None:
 HOMENET = (
     "Type, Stock, VIN, Year, Make, Model, Body, ModelNumber, Doors, ExteriorColor, InteriorColor, EngineCylinders, "
     "EngineDisplacement, Transmission, Miles, SellingPrice, MSRP, BookValue, Invoice, Certified, DateInStock, "
-    "Description, Options, Style_Description, Ext_Color_Generic, Ext_Color_Code, Int_Color_Generic, Int_Color_Code, Int_Upholstery, "
-    "Engine_Block_Type, Engine_Aspiration_Type, Engine_Description, Transmission_Speed, Transmission_Description, "
-    "Drivetrain, Fuel_Type, CityMPG, HighwayMPG, EPAClassification, Wheelbase_Code, Internet_Price, Misc_Price1, "
-    "Misc_Price2, Misc_Price3, Factory_Codes, MarketClass, PassengerCapacity, ExtColorHexCode, IntColorHexCode, "
-    "EngineDisplacementCubicInches, ImageList"
+    "Description, Options, Style_Description, Ext_Color_Generic, Ext_Color_Code, Int_Color_Generic, Int_Color_Code, "
+    "Int_Upholstery, Engine_Block_Type, Engine_Aspiration_Type, Engine_Description, Transmission_Speed, "
+    "Transmission_Description, Drivetrain, Fuel_Type, CityMPG, HighwayMPG, EPAClassification, Wheelbase_Code, "
+    "Internet_Price, Misc_Price1, Misc_Price2, Misc_Price3, Factory_Codes, MarketClass, PassengerCapacity, "
+    "ExtColorHexCode, IntColorHexCode, EngineDisplacementCubicInches, ImageList"
 )
 """The columns of Homenet/IOL, typed from the fact sheet (6.1)."""
 
