@@ -211,7 +211,8 @@ async def _watch(app: LotriskApp, health: WorkerHealth, fatal: Callable[[BaseExc
     from streams.web.exits import StalledError
 
     while True:
-        give_back()
+        # Milliseconds each time, and of every hundredth record they would be seen.
+        await asyncio.to_thread(give_back)
         app.lanes.observe_progress()
         if reasons := health.not_live():
             fatal(StalledError("; ".join(reasons)))
