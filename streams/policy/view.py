@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from streams.policy.lines import Leaf, LineIndex, LineMatch, line_digits
 from streams.reference.loading import ReferenceError
@@ -30,6 +30,7 @@ _ONE_DAY = timedelta(days=1)
 _ZERO = Decimal(0)
 _MAX_CACHE = 20_000
 _MAX_MEMO = 4_000
+_MAX_SETTLED = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +90,25 @@ class Active:
     rate: Decimal
     heading: str | None
     literals: tuple[Literal, ...]
+    kind: RateType
+    subject: Effect
+    """What it switches off where goods count as charged under it."""
+    otherwise: Effect
+
+
+class Effect(NamedTuple):
+    """What a measure switches off: wholly, on the metal content only, and by which triggers."""
+
+    off: int
+    content: int
     triggers: tuple[Trigger, ...]
+
+
+class Settled(NamedTuple):
+    """Conditions of a measure against the facts of a shipment: why it fails, or which are still to be asked for."""
+
+    failed: str | None
+    asks: tuple[Literal, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +161,8 @@ class View:
         self._replacing = [self._replacement(measure) for measure in self.measures]
         self._regimes = [self._regime(rules, day) for day in self._rule_days]
         self.plans: dict[tuple[str, str], Plan] = {}
+        self._settled: dict[tuple[Facts, str], dict[int, Settled]] = {}
+        self._actives: dict[tuple[int, int, int], Active] = {}
 
     def plan(self, line: str, origin: str) -> Plan:
         """All that bears on a line, as typed, and an origin, over all dates.
@@ -157,13 +178,54 @@ class View:
             plan = self.plans[key] = Plan(self, self._lines.match(line_digits(line)), origin)
         return plan
 
+    def settled(self, facts: Facts, origin: str) -> dict[int, Settled]:
+        """What the facts of a shipment settle of each measure, by its bit: filled by who walks the measures."""
+        key = (facts, origin)
+        found = self._settled.get(key)
+        if found is None:
+            if len(self._settled) >= _MAX_SETTLED:
+                self._settled.clear()
+            found = self._settled[key] = {}
+        return found
+
     def line_name(self, digits: str) -> str | None:
         """The plain name of the line that a number belongs to, if the book holds it."""
         return self._lines.name(digits)
 
-    def regime(self, day: date) -> Regime:
-        """The stacking table on a day."""
-        return self._regimes[max(bisect_right(self._rule_days, day) - 1, 0)]
+    def on(self, day: date, measures: Iterable[Compiled]) -> tuple[list[Active], list[MeasureRecord]]:
+        """Those of `measures` that stand on a day: duties in the order they are rated; notices and prohibitions."""
+        number = max(bisect_right(self._rule_days, day) - 1, 0)
+        rank = self._regimes[number].rank
+        duties: list[tuple[int, Active]] = []
+        others: list[MeasureRecord] = []
+        for measure in measures:
+            for place, span in enumerate(measure.spans):
+                if span.first <= day <= span.last:
+                    if measure.record.kind is Kind.DUTY:
+                        duties.append((rank[measure.index], self._active(measure, place, number)))
+                    else:
+                        others.append(measure.record)
+                    break
+        duties.sort(key=_first)
+        return [duty for _, duty in duties], others
+
+    def _active(self, measure: Compiled, place: int, number: int) -> Active:
+        key = (measure.index, place, number)
+        found = self._actives.get(key)
+        if found is None:
+            span, triggers = measure.spans[place], self._regimes[number].triggers[measure.index]
+            kind = measure.record.rate_type
+            found = self._actives[key] = Active(
+                measure.bit,
+                measure.record,
+                span.rate,
+                span.heading,
+                measure.literals,
+                kind,
+                _effect(kind, triggers),
+                _effect(kind, tuple(trigger for trigger in triggers if not trigger.owed)),
+            )
+        return found
 
     @property
     def rule_changes(self) -> Sequence[tuple[date, int, int]]:
@@ -287,33 +349,23 @@ class Plan:
         """The duties of an interval in the order they are rated, and the notices and prohibitions that stand."""
         found = self._active.get(interval)
         if found is None:
-            day = self.days[interval - 1]
-            regime = self.view.regime(day)
-            duties: list[tuple[int, Active]] = []
-            others: list[MeasureRecord] = []
-            for measure in self.measures:
-                for span in measure.spans:
-                    if span.first <= day <= span.last:
-                        if measure.record.kind is Kind.DUTY:
-                            duties.append(
-                                (
-                                    regime.rank[measure.index],
-                                    Active(
-                                        measure.bit,
-                                        measure.record,
-                                        span.rate,
-                                        span.heading,
-                                        measure.literals,
-                                        regime.triggers[measure.index],
-                                    ),
-                                )
-                            )
-                        else:
-                            others.append(measure.record)
-                        break
-            duties.sort(key=lambda item: item[0])
-            found = self._active[interval] = (tuple(duty for _, duty in duties), tuple(others))
+            duties, others = self.view.on(self.days[interval - 1], self.measures)
+            found = self._active[interval] = (tuple(duties), tuple(others))
         return found
+
+
+def _first(item: tuple[int, Active]) -> int:
+    return item[0]
+
+
+def _effect(kind: RateType, triggers: tuple[Trigger, ...]) -> Effect:
+    off = content = 0
+    for trigger in triggers:
+        if trigger.content and kind is RateType.CONTENT_SHARE:
+            content |= trigger.mask
+        else:
+            off |= trigger.mask
+    return Effect(off, content, triggers)
 
 
 def _bits(mask: int) -> Iterator[int]:

@@ -8,12 +8,14 @@ from typing import NamedTuple
 
 from streams.policy.facts import Facts, FactValue, known_value
 from streams.policy.lines import Leaf
-from streams.policy.view import Active, Plan, Trigger
+from streams.policy.view import Active, Effect, Literal, Plan, Settled
 from streams.reference.trade_records import FactKind, FactRecord, MeasureRecord, RateType
 
 _ZERO = Decimal(0)
 _ONE = Decimal(1)
 _COLUMN_1 = "column_1_rate"
+_PRINTED = frozenset({RateType.ADD, RateType.FLAT_IN_LIEU, RateType.QUOTA, RateType.EXEMPT})
+"""Rate types whose rate does not depend on column 1 or on a fact."""
 STACKING = "ST-"
 PREFERENCE = "column_1_preference"
 """Authority of the agreements that free goods of column 1: shown as a component of 0%."""
@@ -43,7 +45,7 @@ class Outcome(NamedTuple):
     total: Decimal
     charges: tuple[Charge, ...]
     at_zero: tuple[Charge, ...]
-    switched: tuple[Trigger, ...]
+    switched: tuple[Effect, ...]
     failed: tuple[tuple[Active, str], ...]
     leaf: Leaf | None
 
@@ -57,7 +59,7 @@ def reasons(outcome: Outcome, duties: tuple[Active, ...]) -> tuple[tuple[NotAppl
         record = duty.record
         if record.rate_type is RateType.EXEMPT or (outcome.leaf is not None and not outcome.leaf.mask & duty.bit):
             continue
-        for trigger in outcome.switched:
+        for trigger in (trigger for effect in outcome.switched for trigger in effect.triggers):
             if trigger.mask & duty.bit and not trigger.content:
                 rule, reason = trigger.rule, f"switched off by {trigger.by}"
                 if record.relief_heading is not None and rule.startswith(STACKING):
@@ -88,7 +90,7 @@ class _State(NamedTuple):
     total: Decimal = _ZERO
     charges: Sequence[Charge] = ()
     at_zero: Sequence[Charge] = ()
-    switched: Sequence[Trigger] = ()
+    switched: Sequence[Effect] = ()
     failed: Sequence[tuple[Active, str]] = ()
 
 
@@ -98,10 +100,10 @@ def walk(plan: Plan, interval: int, facts: Facts) -> Answer:
 
 
 class _Walk:
-    __slots__ = ("_default_leaf", "_duties", "_facts", "_leaves", "_needs_digits", "_origin", "_records", "_shared")
+    __slots__ = ("_default_leaf", "_facts", "_failed", "_leaves", "_live", "_needs_digits", "_origin", "_records",
+                 "_shared")  # fmt: skip
 
     def __init__(self, plan: Plan, duties: tuple[Active, ...], facts: Facts) -> None:
-        self._duties = duties
         self._facts = facts
         self._origin = plan.origin
         self._leaves = plan.leaves
@@ -112,39 +114,63 @@ class _Walk:
         for leaf in plan.leaves:
             shared &= leaf.mask
         self._shared = shared
+        # What the shipment's own facts settle is settled once, and once for all lines; only the rest is walked.
+        self._live: list[tuple[Active, tuple[Literal, ...]]] = []
+        self._failed: list[tuple[Active, str]] = []
+        settled = plan.view.settled(facts, plan.origin)
+        for duty in duties:
+            found = settled.get(duty.bit)
+            if found is None:
+                found = settled[duty.bit] = self._settle(duty)
+            if found.failed is None:
+                self._live.append((duty, found.asks))
+            else:
+                self._failed.append((duty, found.failed))
 
     def run(self) -> Answer:
         leaf = self._leaves[0] if len(self._leaves) == 1 else None
-        return self._go(_State(), {}, leaf)
+        return self._go(_State(failed=self._failed), {}, leaf)
+
+    def _settle(self, duty: Active) -> Settled:
+        asks = []
+        for literal in duty.literals:
+            value = self._known(literal.fact)
+            if value is None:
+                asks.append(literal)
+            elif value != literal.wanted:
+                return Settled(f"{literal.fact.name} is {str(value).lower()}", ())
+        return Settled(None, tuple(asks))
 
     def _go(self, state: _State, known: dict[str, FactValue], leaf: Leaf | None) -> Answer:
-        duties = self._duties
+        live = self._live
         off, content, column_1, total = state.off, state.content, state.column_1, state.total
         charges, at_zero = list(state.charges), list(state.at_zero)
         switched, failed = list(state.switched), list(state.failed)
-        for position in range(state.position, len(duties)):
-            duty = duties[position]
+        for position in range(state.position, len(live)):
+            duty, asks = live[position]
             bit = duty.bit
             if off & bit:
                 continue
             if leaf is not None:
                 if not leaf.mask & bit:
                     continue
-            elif not self._shared & bit or duty.record.rate_type is RateType.COLUMN_1:
+            elif not self._shared & bit or duty.kind is RateType.COLUMN_1:
                 here = _State(position, off, content, column_1, total, charges, at_zero, switched, failed)
                 return self._fork_leaf(here, known)
-            asked, reason = self._conditions(duty, known, leaf)
-            if reason is not None:
-                failed.append((duty, reason))
-                continue
-            if asked is not None:
-                here = _State(position, off, content, column_1, total, charges, at_zero, switched, failed)
-                return self._fork(here, known, leaf, asked, duty)
-            record = duty.record
-            rate = self._rate_of(duty, known, leaf, column_1)
+            record, kind = duty.record, duty.kind
+            if not asks and kind in _PRINTED:
+                rate = duty.rate
+            else:
+                asked, reason = self._conditions(duty, asks, known, leaf)
+                if reason is not None:
+                    failed.append((duty, reason))
+                    continue
+                if asked is not None:
+                    here = _State(position, off, content, column_1, total, charges, at_zero, switched, failed)
+                    return self._fork(here, known, leaf, asked, duty)
+                rate = self._rate_of(duty, known, leaf, column_1)
             if content & bit:
                 rate *= _ONE - _decimal(known["metal_share"])
-            kind = record.rate_type
             if kind is RateType.COLUMN_1:
                 column_1 = rate
             if record.authority == PREFERENCE:
@@ -157,36 +183,29 @@ class _Walk:
                 charges.append(Charge(record, duty.heading, rate))
                 total += rate
             subject = rate > 0 if record.subject == "owed" else record.subject == "always"
-            for trigger in duty.triggers:
-                if trigger.owed and not subject:
-                    continue
-                switched.append(trigger)
-                if trigger.content and kind is RateType.CONTENT_SHARE:
-                    content |= trigger.mask
-                else:
-                    off |= trigger.mask
+            effect = duty.subject if subject else duty.otherwise
+            if effect.triggers:
+                off |= effect.off
+                content |= effect.content
+                switched.append(effect)
         outcome = Outcome(total, tuple(charges), tuple(at_zero), tuple(switched), tuple(failed), leaf)
         return Answer(outcome, outcome, outcome, ())
 
     def _conditions(
-        self, duty: Active, known: dict[str, FactValue], leaf: Leaf | None
+        self, duty: Active, asks: tuple[Literal, ...], known: dict[str, FactValue], leaf: Leaf | None
     ) -> tuple[str | None, str | None]:
-        """The first unknown fact to ask for, or why the measure does not apply."""
+        """The first unknown fact to ask for, or why the measure does not apply on this branch."""
         asked: str | None = None
-        for literal in duty.literals:
+        for literal in asks:
             name = literal.fact.name
             value = known.get(name)
             if value is None:
-                value = self._known(literal.fact)
-                if value is None:
-                    asked = asked or name
-                    continue
-                known[name] = value
-            if value != literal.wanted:
+                asked = asked or name
+            elif value != literal.wanted:
                 return None, f"{name} is {str(value).lower()}"
         if asked is not None:
             return asked, None
-        kind = duty.record.rate_type
+        kind = duty.kind
         if kind is RateType.CONTENT_SHARE:
             name = "us_content" if duty.record.content == "non_us" else "metal_share"
             if name not in known:
@@ -211,8 +230,7 @@ class _Walk:
         return value
 
     def _rate_of(self, duty: Active, known: dict[str, FactValue], leaf: Leaf | None, column_1: Decimal) -> Decimal:
-        record = duty.record
-        kind = record.rate_type
+        record, kind = duty.record, duty.kind
         if kind is RateType.COLUMN_1:
             assert leaf is not None
             return leaf.low if leaf.low == leaf.high else _decimal(known[_COLUMN_1])

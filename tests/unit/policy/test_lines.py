@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tomllib
 from datetime import date
 from decimal import Decimal
 
@@ -10,6 +11,7 @@ import pytest
 from streams.policy.book import Book, build_book
 from streams.policy.duty import rates
 from streams.policy.lines import LineError, line_digits
+from streams.reference.loading import ROOT
 from streams.reference.trade import load_trade
 
 DAY = date(2026, 10, 1)
@@ -302,3 +304,10 @@ def test_a_part_of_the_truck_list_alone_pays_by_the_truck_part_claim_only(book: 
     assert plain is not None
     assert ("232-MHDP", Decimal(25)) in {(part.measure, part.rate_percent) for part in claimed.components}
     assert "section_232_trucks" not in {part.authority for part in plain.components}
+
+
+def test_every_line_that_a_part_family_hints_at_is_in_the_book(book: Book) -> None:
+    families = tomllib.loads((ROOT / "parts" / "families.toml").read_text("utf-8"))["family"]
+    lines = {line for family in families for line in family["lines"]}
+    assert len(lines) > 50
+    assert [line for line in sorted(lines) if not rates(book, line, "CN", DAY).in_book] == []
