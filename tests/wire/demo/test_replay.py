@@ -161,7 +161,7 @@ def test_what_the_screen_counts_is_what_the_topic_holds(played: Played) -> None:
         still_open[event["type"]] += {"raised": 1, "changed": 0, "cleared": -1}[event["change"]]
     seen: dict[str, int] = {}
     for episode in played.episodes:
-        seen |= {type: count for type, (count, _) in episode.open.items()}
+        seen |= {type: episode.open.get(type, (0, 0))[0] for type, _ in episode.events}
     assert {type: count for type, count in still_open.items() if count} == {t: c for t, c in seen.items() if c}
 
 
@@ -190,6 +190,37 @@ def test_the_threat_hangs_over_china_until_the_day_on_which_it_does_not_come(pla
         hangs = played.record(ENVISION, day)["tariff"]["importer_duty"].get("threatened") or {}
         assert ("CN-100" in hangs) == (date(2025, 10, 10) <= day < date(2025, 11, 1)), day
         assert "CN-100" not in (played.record(CARNIVAL, day)["tariff"]["importer_duty"].get("threatened") or {})
+
+
+def of_the_lot(played: Played, type: str) -> list[tuple[date, str, str, str]]:
+    """Day, change, severity and measure of one flag of the whole lot."""
+    return [
+        (day_of(event["book"]), event["change"], event["severity"], event["measure"])
+        for key, event in played.events
+        if key == b"book:all:" + type.encode()
+    ]
+
+
+def test_the_threat_is_one_line_for_the_policy_desk_while_it_hangs_and_asks_for_nothing(played: Played) -> None:
+    line = of_the_lot(played, "threatened")
+    assert line[0] == (date(2025, 10, 10), "raised", "info", "CN-100")
+    assert line[-1][:2] == (date(2025, 11, 1), "cleared")
+    assert [change for _, change, _, _ in line].count("raised") == 1
+    digests = [event for _, event in played.events if event["type"] == "threatened"]
+    assert {(event["owner"], event["action"], event["group"]) for event in digests} == {("policy", "none", "book:all")}
+
+
+def test_the_controls_of_2025_10_09_are_said_to_come_until_they_are_suspended(played: Played) -> None:
+    line = of_the_lot(played, "control_coming")
+    assert [(day, change) for day, change, _, _ in line] == [
+        (date(2025, 10, 9), "raised"), (date(2025, 11, 7), "cleared"),
+    ]  # fmt: skip
+    [raised] = [
+        event for _, event in played.events if event["type"] == "control_coming" and event["change"] == "raised"
+    ]
+    assert raised["act_by"] in ("2025-11-08", "2025-12-01")
+    assert not of_the_lot(played, "review_required"), "a suspension that stands asks for no review"
+    assert not [event for _, event in played.events if event["type"] == "content_verdict"], "the 0.1% rule never began"
 
 
 def test_the_controls_of_2025_10_09_begin_and_are_suspended_as_the_notices_say(played: Played) -> None:
