@@ -36,9 +36,9 @@ def run(bench: Bench) -> None:
             cluster.fill("light", 200_000)
             _add(bench, failed, cluster, 200_000, f"partitions_{partitions}")
     with topics(bench.servers, "w.", 16) as cluster:
-        cluster.fill("light", 300_000)
+        cluster.fill("light", 200_000)
         for workers in WORKERS:
-            _add(bench, failed, cluster, 300_000, f"workers_{workers}", workers=workers)
+            _add(bench, failed, cluster, 200_000, f"workers_{workers}", workers=workers)
     for label, (payload, count) in SIZES.items():
         with topics(bench.servers, f"s{label}.", 4) as cluster:
             cluster.fill(payload, count)

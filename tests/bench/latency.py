@@ -13,7 +13,7 @@ from tests.bench.cluster import RIVALS_PYTHON, ROOT, Cluster
 from tests.bench.growth import topics
 from tests.bench.parts import Bench
 
-WARM_SECONDS = 3.0
+WARM_SECONDS = 2.5
 """Left out of the figures: connections, metadata, memo tables."""
 LATE_SECONDS = 8.0
 """How long after the last record the reader waits for what is still missing."""
@@ -99,7 +99,7 @@ def _process(cluster: Cluster, *arguments: str) -> Iterator[subprocess.Popen[str
 RATES = (500, 2_000, 10_000)
 PARTITIONS = (4, 16)
 GUARANTEES = {"": "at_least_once", ".exactly_once": "exactly_once"}
-SECONDS = 6.0
+SECONDS = 5.0
 ROUNDS = {2_000: 3}
 """Rounds at a rate over 4 partitions, where more than one."""
 

@@ -45,7 +45,7 @@ HOW = """## How it is measured
 - **Trace** is one run a guarantee with a stop-watch on every step (`tests/bench/traced_worker.py`).
 - **Latency** is from the time a record was *due* to a `read_committed` reader having it. Generator and reader are
   processes of their own. The due time is the record's Kafka timestamp, so a generator that is held up makes the
-  figure worse, not better (no coordinated omission). The first 3 s are left out.
+  figure worse, not better (no coordinated omission). The first 2.5 s are left out.
 - **Growth** is one round each in exactly once, the default.
 """
 

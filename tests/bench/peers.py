@@ -9,8 +9,8 @@ from tests.bench.growth import topics
 from tests.bench.parts import Bench
 from tests.bench.throughput import CONTENDERS, Run, work_off
 
-LIGHT_RECORDS = 250_000
-REAL_RECORDS = 60_000
+LIGHT_RECORDS = 200_000
+REAL_RECORDS = 36_000
 REAL_CONTENDERS = ("lotrisk", "lotrisk_exactly_once", "raw_batch_loop", "confluent")
 GIVEN_UP_AFTER = 2
 """Failures of one contender, after which its other rounds are left out."""

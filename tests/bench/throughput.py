@@ -19,9 +19,8 @@ LOTRISK = {
     "lotrisk": AT_LEAST_ONCE,
     "lotrisk_exactly_once": EXACTLY_ONCE,
     "lotrisk_without_state": AT_LEAST_ONCE,
-    "lotrisk_exactly_once_without_state": EXACTLY_ONCE,
 }
-"""The first two are the worker as it is deployed; the others remember nothing, as no rival does."""
+"""The first two are the worker as it is deployed; the last remembers nothing, as no rival does."""
 OURS = (*LOTRISK, "raw_batch_loop", "raw_transactions", "stock_faust")
 """Contenders in lotrisk's own environment."""
 RIVALS = ("confluent", "quix")
