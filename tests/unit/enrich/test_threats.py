@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from datetime import date
-from decimal import Decimal
+from functools import cache
 from typing import Any
 
 import orjson
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from schemas.enriched import EnrichedPart, EnrichedVehicle
 from streams import reference
@@ -17,7 +19,8 @@ from streams.enrich.part import enrich_part
 from streams.enrich.threats import threats
 from streams.enrich.vehicle import enrich_vehicle
 from streams.enrich.vin import check_digit
-from streams.policy.book import build_book
+from streams.policy.book import Book, build_book
+from streams.policy.duty import estimate
 from streams.policy.facts import Facts
 from streams.reference.trade_records import MeasureRecord
 
@@ -195,11 +198,27 @@ def test_nothing_is_written_where_no_threat_stands() -> None:
     assert set(duty) == {"landed", "replacement"}
 
 
-def test_the_added_dollars_are_the_difference_of_the_two_totals_to_the_cent() -> None:
-    book = build_book(REFERENCE.trade, TODAY)
-    [threat] = threats(("8703.23.01",), "KR", (Facts(),), book)
-    now, then = Decimal("0.15"), (Decimal("0.025"), Decimal("0.25"))
-    for cents in (1, 2, 3, 13, 1999, 2_345_677):
-        with_it = sum(int(cents * share + Decimal("0.5")) for share in then)
-        owed = int(cents * Decimal("0.025") + Decimal("0.5")) + int(cents * (now - Decimal("0.025")) + Decimal("0.5"))
-        assert threat.added((cents, cents, cents))[1] == with_it - owed
+REPLACING = {
+    "one duty for one": (measure(rate=25, replaces=["232-JP-V", "232-AUTO"], authority="section_232_autos"), "JP"),
+    "one for three": (measure(origins=["CN"], rate=10, replaces=["301-L1", "232-AUTO", "MFN"]), "CN"),
+    "one more": (measure(origins=["*"], rate="7.5"), "TH"),
+}
+
+
+@cache
+def with_threat(threat: MeasureRecord) -> Book:
+    return build_book(REFERENCE.trade, TODAY, (threat,))
+
+
+@pytest.mark.parametrize("name", REPLACING)
+@settings(max_examples=25, deadline=None)
+@given(cents=st.integers(0, 10_000_000))
+def test_the_added_dollars_are_the_difference_of_the_two_totals_to_the_cent(name: str, cents: int) -> None:
+    threat, origin = REPLACING[name]
+    book = with_threat(threat)
+    owed, then = (estimate(one, "8703.23.01", origin, TODAY, cents) for one in (book, book.supposing("T-1")))
+    assert owed.central is not None
+    assert then.central is not None
+    assert then.central.total_cents is not None
+    [found] = [one for one in threats(("8703.23.01",), origin, (Facts(),), book) if one.measure == "T-1"]
+    assert found.added((cents, cents, cents))[1] == then.central.total_cents - (owed.central.total_cents or 0)
