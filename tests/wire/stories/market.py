@@ -64,19 +64,16 @@ class Market:
         self._clock = clock
         self._scratch = scratch
         self._environment = environment(settings, LOTRISK_AS_OF=f"file:{clock}")
-        self._live: set[bytes] = set()
 
     # -- what a story does
 
     def stock(self, *goods: Goods) -> None:
         """These come onto the lot."""
         self._send([(one, json.dumps(dict(one)).encode()) for one in goods])
-        self._live.update(key(one) for one in goods)
 
     def sell(self, *goods: Goods) -> None:
         """These leave it."""
         self._send([(one, None) for one in goods])
-        self._live.difference_update(key(one) for one in goods)
 
     def publish(self, *measures: Mapping[str, object]) -> None:
         """The desk publishes measures as one event."""
@@ -90,15 +87,23 @@ class Market:
 
     def wait_for(self, day: date) -> None:
         """The days pass, to one on which the book changes."""
-        before = self._rerated()
         set_clock(self._clock, day)
-        self._settle(before)
+        kafka_io.wait_until(lambda: str(self._status()["book"]).endswith(day.isoformat()), 60, what=self._worker.said)
+        self._settle()
 
     # -- what a story sees
 
     def events(self, goods: Goods, type: str) -> list[Event]:
         """The events of one flag of one unit, oldest first."""
-        wanted = key(goods) + b":" + type.encode()
+        return self._events(key(goods), type)
+
+    def digest(self, type: str) -> list[Event]:
+        """The events of one flag of the whole lot, oldest first; they come a second or two after those of units."""
+        kafka_io.wait_until(lambda: self._events(b"book:all", type), 60, what=f"{type} of the whole lot")
+        return self._events(b"book:all", type)
+
+    def _events(self, of: bytes, type: str) -> list[Event]:
+        wanted = of + b":" + type.encode()
         return [json.loads(record.value or b"{}") for record in self._read(FLAGS) if record.key == wanted]
 
     def changes(self, goods: Goods, type: str) -> list[str]:
@@ -133,22 +138,24 @@ class Market:
         )  # fmt: skip
 
     def _desk(self, *arguments: str) -> None:
-        before = self._rerated()
         done = subprocess.run(
             [str(LOTRISK), "policy", *arguments, "--yes", "--no-preview"],
             env=self._environment, capture_output=True, text=True, timeout=90,
         )  # fmt: skip
         assert done.returncode == 0, done.stdout + done.stderr
-        self._settle(before)
+        self._settle()
 
-    def _rerated(self) -> float:
-        names = (topic.full_name(self.settings.topic_prefix) for topic in (VEHICLES, PARTS))
-        return sum(self._worker.counted("lotrisk_rerated_total", topic=name) for name in names)
+    def _status(self) -> dict[str, Any]:
+        return dict(json.loads(self._worker.get("/status")[1]))
 
-    def _settle(self, before: float) -> None:
-        """Wait until every record on the lot has been rated under the new book."""
-        goal = before + len(self._live)
-        kafka_io.wait_until(lambda: self._rerated() >= goal, 60, what=self._worker.said)
+    def _settle(self) -> None:
+        """Wait until all that is held is right under the book in use, and groups too."""
+
+        def settled() -> bool:
+            status = self._status()
+            return status["rerate"]["book"] == status["book"] and not any(one["lag"] for one in status["partitions"])
+
+        kafka_io.wait_until(settled, 60, what=self._worker.said)
 
 
 @contextmanager

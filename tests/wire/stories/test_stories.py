@@ -153,6 +153,8 @@ def test_a_suspension_that_lapses_is_for_review_and_never_silently_clear(market:
     exposure = market.record(SPEAKER)["exposure"]
     assert exposure["under_review"] == ["STORY-CONTROL"]
     assert "STORY-CONTROL" not in exposure["controlled_by"], "for review is neither in force nor gone"
+    [asked] = market.digest("review_required")
+    assert (asked["change"], asked["owner"], asked["measure"]) == ("raised", "policy", "STORY-CONTROL")
 
 
 def test_what_is_sold_takes_its_flags_along_and_comes_back_with_an_episode_of_its_own(market: Market) -> None:
