@@ -286,3 +286,16 @@ def test_whatever_a_file_holds_each_row_gives_one_record_or_a_reason(rows: list[
     items = list(read_vehicles(text, header_of(text, Kind.VEHICLES), "D1"))
     told = {item.line for item in items if isinstance(item, FeedRecord) or item.fatal}
     assert len(told) == sum(1 for row in rows if any(cell.strip() for cell in row))
+
+
+CELLS = ["ok", '"quoted, ok"', '"multi\nline"', '"open', 'inch 27" rim', '"27"" ok"', '"a"b', '""', '"', 'x"y"z']
+
+
+@given(st.lists(st.sampled_from(CELLS), min_size=1, max_size=8), st.booleans())
+def test_whatever_quotes_stray_in_a_file_each_of_its_vehicles_is_told_of(descriptions: list[str], ended: bool) -> None:
+    vins = [f"JM3KFBCM0P{number:07d}" for number in range(len(descriptions))]
+    rows = [f"{vin},New,{text},38990,Red" for vin, text in zip(vins, descriptions, strict=True)]
+    items = read("\n".join(["VIN,Type,Description,MSRP,Color", *rows]) + "\n" * ended)
+    told = {item.ident for item in items if isinstance(item, FeedRecord)}
+    told |= {item.key.decode()[3:] for item in items if isinstance(item, Problem) and item.key is not None}
+    assert told == set(vins)
