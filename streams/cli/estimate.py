@@ -117,10 +117,12 @@ def _many(path: Path) -> None:
 
 
 def _show(book: Book, shipment: Shipment, found: DutyEstimate) -> None:
+    from decimal import Decimal
+
     from rich.console import Console
     from rich.table import Table
 
-    from streams.policy.report import dollars, missing_statement, percent, status, warnings
+    from streams.policy.report import dollars, missing_statement, percent, reckoning, status, warnings
     from streams.policy.shipment import typed_line
 
     console = Console(highlight=False)
@@ -146,10 +148,14 @@ def _show(book: Book, shipment: Shipment, found: DutyEstimate) -> None:
         console.print(table)
         if found.central is None:
             console.print("[bold]indeterminate[/]: above is the low end")
+        column_1 = sum((part.rate_percent for part in shown.components if part.measure == "MFN"), Decimal(0))
         for part in shown.components:
             record = records[part.measure]
             source = f"{record.source}, confidence {record.confidence}"
-            console.print(f"{part.measure}: {record.title}; {record.instrument} ({source})")
+            how = reckoning(record, shipment.entry_date, part, column_1)
+            console.print(
+                f"{part.measure}: {record.title}; {record.instrument} ({source})" + (f"; {how}" if how else "")
+            )
     else:
         console.print(f"[bold]{status(found)}[/]")
     if low is not None and high is not None and low.total_rate_percent != high.total_rate_percent:

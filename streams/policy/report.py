@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import date
 from decimal import Decimal
 
 from streams.policy.book import Book
 from streams.policy.duty import Component, DutyEstimate, rates
 from streams.policy.shipment import Shipment, typed_line
 from streams.policy.walk import rate_fact
+from streams.reference.trade_records import MeasureRecord, RateType
 
 Json = dict[str, object]
 
@@ -84,6 +86,29 @@ _STATEMENTS = {
 }
 
 
+def reckoning(record: MeasureRecord, day: date, part: Component, column_1: Decimal) -> str | None:
+    """How a component's rate follows from the measure's own on that day, where it is not that rate itself."""
+    steps = [step.rate for step in record.steps if step.from_ <= day]
+    own = steps[-1] if steps else record.rate
+    if own is None or record.rate_type is RateType.COLUMN_1:
+        return None
+    text = f"{percent(own)}%"
+    if record.rate_type is RateType.COMBINED_TO:
+        text, own = f"{text} less column 1", max(Decimal(0), own - column_1)
+    elif part.rate_percent == own:
+        return None
+    if part.rate_percent == own:
+        return text
+    on = "the value outside the metal"
+    if record.rate_type is RateType.CONTENT_SHARE:
+        on = "the content from outside the US" if record.content == "non_us" else "the metal"
+    return f"{text}, on {on}: a share of {_share(part.rate_percent / own)}"
+
+
+def _share(number: Decimal) -> str:
+    return f"{number.normalize():f}"
+
+
 def missing_statement(book: Book, name: str) -> str:
     """What a missing fact is, in a sentence."""
     for fact in book.trade.facts:
@@ -114,6 +139,10 @@ def warnings(book: Book, shipment: Shipment, found: DutyEstimate) -> list[str]:
             if found.low is not None
             else f"line not in the book: {typed_line(shipment)}; nothing can be said of its chapter"
         )
+        if found.central is not None:
+            notes.append(
+                "column 1 is not held: the total is known, how it divides between column 1 and the rest is not"
+            )
     if found.rates.prohibited:
         notes.append(f"not importable: {', '.join(found.rates.prohibited)}")
     shown = found.central or found.low

@@ -197,3 +197,24 @@ def run(tmp_path: Path, rows: list[dict[str, str | None]]) -> list[dict[str, Any
     result = CliRunner().invoke(command(), ["--csv", str(path)])
     assert result.exit_code == 0, result.output
     return [json.loads(line) for line in result.stdout.splitlines()]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ("--hts 8708.29.51 --origin JP --entry-date 2026-10-01", "15% less column 1"),
+        ("--hts 8708.99.81 --origin JP --entry-date 2025-10-15 --metal-share 0.4", "50%, on the metal: a share of 0.4"),
+        (
+            "--hts 8708.99.81 --origin JP --entry-date 2025-10-15 --metal-share 0.4",
+            "15% less column 1, on the value outside the metal: a share of 0.6",
+        ),
+        (
+            "--hts 8703.23 --origin MX --entry-date 2026-10-01 --us-content 0.45 --claim commerce-approved",
+            "25%, on the content from outside the US: a share of 0.55",
+        ),
+        ("--hts 8708.40.30 --origin DE --entry-date 2026-10-01 --claim metal-at-least-15", "column 1 is not held"),
+    ],
+)
+def test_the_text_says_how_a_rate_that_is_not_printed_comes_about(arguments: str, said: str) -> None:
+    result = CliRunner().invoke(command(), [*arguments.split(), "--value", "1000"])
+    assert said in " ".join(result.stdout.split())
