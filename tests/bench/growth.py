@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 
+from kafka.errors import KafkaError
+
 from tests.bench.cluster import Cluster
 from tests.bench.parts import Bench
 from tests.bench.throughput import work_off
@@ -24,7 +26,8 @@ def topics(bootstrap_servers: str, prefix: str, partitions: int) -> Iterator[Clu
     try:
         yield cluster
     finally:
-        cluster.drop_topics()
+        with contextlib.suppress(KafkaError):
+            cluster.drop_topics()
         cluster.close()
 
 
@@ -55,9 +58,9 @@ def _add(bench: Bench, failed: list[str], cluster: Cluster, count: int, label: s
     """One case; one that fails is told of and noted in `failed`."""
     try:
         found = work_off(cluster, CONTENDER, count, workers=workers)
-    except RuntimeError as error:
-        failed.append(f"{label}: {error}")
-        bench.console.print(f"{label}: [red]{error}[/]")
+    except Exception as error:
+        failed.append(f"{label}: {error!r}")
+        bench.console.print(f"{label}: [red]{error!r}[/]")
         return
     bench.figures.add(f"growth.{label}", "records/s", [found.rate])
     bench.figures.add(f"rss_mb.{label}", "MB", [found.rss_mb])

@@ -110,6 +110,7 @@ def run(bench: Bench) -> None:
     A rate that is not kept up with has no figure; `about` lists it.
     """
     lost: dict[str, str] = {}
+    failed = False
     for partitions in PARTITIONS:
         place = "" if partitions == 4 else f".{partitions}_partitions"
         for rate in RATES:
@@ -121,9 +122,10 @@ def run(bench: Bench) -> None:
                         settings = {"LOTRISK_PROCESSING_GUARANTEE": guarantee}
                         try:
                             found = measure(cluster, settings, rate=rate, seconds=SECONDS)
-                        except (NotKeptUp, RuntimeError) as error:
-                            bench.console.print(f"{rate:,}/s, {partitions} partitions, {guarantee}: {error}")
-                            lost[names[label]] = str(error)
+                        except Exception as error:
+                            bench.console.print(f"{rate:,}/s, {partitions} partitions, {guarantee}: {error!r}")
+                            lost[names[label]] = repr(error)
+                            failed |= not isinstance(error, NotKeptUp)
                             continue
                     rounds[label].append(found)
                     bench.console.print(
@@ -138,3 +140,5 @@ def run(bench: Bench) -> None:
                     else:
                         bench.figures.drop(name)
     bench.figures.about["not_kept_up"] = lost
+    if failed:
+        raise RuntimeError(str(lost))

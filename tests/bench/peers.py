@@ -42,9 +42,9 @@ def _rounds(bench: Bench, cluster: Cluster, names: Sequence[str], count: int, jo
                 continue
             try:
                 found = work_off(cluster, name, count, job=job)
-            except RuntimeError as error:
-                failures[name].append(str(error))
-                bench.console.print(f"round {number + 1} {job} {name}: [red]{error}[/]")
+            except Exception as error:
+                failures[name].append(repr(error))
+                bench.console.print(f"round {number + 1} {job} {name}: [red]{error!r}[/]")
                 continue
             runs[name].append(found)
             bench.figures.add(f"throughput.{label}{name}", "records/s", [one.rate for one in runs[name]])
