@@ -49,7 +49,8 @@ _WHEN: Final = Struct(">Q")
 _FORGET_AT_ONCE: Final = 256
 _STEPS_BEFORE_SEEK: Final = 4
 _LOOK_EVERY: Final = 32
-_SEEN_SLOTS: Final = 1 << 20
+_SEEN_SLOTS: Final = 1 << 19
+"""Half a megabyte for each partition that is built anew."""
 
 
 _Outcome = tuple[bytes, bytes, bytes | None, contribution.Part | None, bytes]
