@@ -200,11 +200,14 @@ class Standing(NamedTuple):
 
 
 def _standing(workers: Iterable[str]) -> Standing:
-    """What all workers say of themselves."""
+    """What all workers say of themselves; one that doesn't answer may have ended, which `check` looks for."""
     books, lags = [], []
     for address in workers:
-        with urllib.request.urlopen(f"http://{address}/status", timeout=30) as answer:
-            status = orjson.loads(answer.read())
+        try:
+            with urllib.request.urlopen(f"http://{address}/status", timeout=30) as answer:
+                status = orjson.loads(answer.read())
+        except OSError:
+            return Standing(None, None)
         books.append(status["rerate"]["book"])
         lags += [partition["lag"] for partition in status["partitions"]]
     return Standing(
