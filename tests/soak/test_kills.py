@@ -20,7 +20,8 @@ from tests.rehearsal.stage import Stage
 pytestmark = pytest.mark.soak
 
 NAMES = "ab"
-VEHICLES = 600
+VEHICLES = 1500
+"""At this rate a vehicle comes again after a quarter of a minute: most are re-rated before."""
 PER_SECOND = 100
 POINTS_OF_A_REBALANCE = ("revoke.", "assigned", "lease.", "state.", "seek.")
 DEATH_SECONDS = 60
