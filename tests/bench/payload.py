@@ -13,6 +13,7 @@ from tests.bench.light import record
 class Payload:
     """A stream of records: `light`, `light:BYTES` and `lot` without end, `lot:COUNT` of so many different vehicles.
 
+    `lots:COUNT` is the same lot again and again, each time of other dealers: its VIN patterns are soon known.
     `live:SEED` are vehicles of a dealer of their own, different with every seed.
     """
 
@@ -24,6 +25,8 @@ class Payload:
         kind, _, size = self.name.partition(":")
         if kind == "lot":
             return _vehicles(int(size)) if size else cycle(lot_vehicles())
+        if kind == "lots":
+            return _lots(int(size))
         if kind == "live":
             return _vehicles(1_000_000, int(size), dealer="live-")
         return (record(number, int(size) if size else None) for number in _count())
@@ -39,6 +42,14 @@ def _count() -> Iterator[int]:
 def lot_vehicles(count: int = 20_000) -> list[tuple[bytes, bytes]]:
     """Keys and values of the vehicles of the generated lot."""
     return list(_vehicles(count))
+
+
+def _lots(count: int) -> Iterator[tuple[bytes, bytes]]:
+    rows = [orjson.loads(value) for _, value in lot_vehicles(count)]
+    for number in _count():
+        for row in rows:
+            dealer = f"{row['dealer_id']}-{number}"
+            yield f"{dealer}:{row['vin']}".encode(), orjson.dumps({**row, "dealer_id": dealer})
 
 
 def _vehicles(count: int, seed: int = 1, dealer: str = "") -> Iterator[tuple[bytes, bytes]]:
