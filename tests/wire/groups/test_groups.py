@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import signal
 from datetime import date
 from pathlib import Path
@@ -15,7 +16,7 @@ from streams import reference
 from streams.enrich.context import Context
 from streams.enrich.contribution import encode, read
 from streams.enrich.episodes import Cause, merge
-from streams.enrich.group_totals import GroupTotal
+from streams.enrich.group_totals import GroupTotal, total_key
 from streams.enrich.outcome import Enriched
 from streams.enrich.part import enrich_part
 from streams.enrich.totals import Totals
@@ -24,6 +25,7 @@ from streams.feeds.lot.write import LotRequest, records
 from streams.policy.book import build_book
 from streams.settings import Settings
 from streams.topics import FLAGS, GROUPS_ENRICHED, PARTS, TOTALS, VEHICLES
+from streams.transport.partitioning import partition_of
 from tests.wire import kafka_io
 from tests.wire.kafka_io import Raw
 from tests.wire.policy.desk import start_worker
@@ -140,6 +142,23 @@ def test_groups_are_what_the_lot_adds_up_to(settings: Settings, tmp_path: Path) 
         wanted = recomputed(lot)
         kafka_io.wait_until(lambda: stands(settings) == wanted, 60, what=worker.said)
         assert len(kafka_io.read_all(settings, TOTALS)) - before < 12, "only the groups of one car were told again"
+
+        # The state is lost, and with it the memory of a group that was told and is no more.
+        worker.send(signal.SIGTERM)
+        kafka_io.wait_until(lambda: not worker.alive, 30, what=worker.said)
+        shutil.rmtree(settings.state_dir)
+        stale = next(record for record in kafka_io.read_all(settings, TOTALS) if record.value is not None)
+        fields = orjson.loads(stale.value or b"") | {"group": "model:GONE/Car"}
+        source = VEHICLES.full_name(settings.topic_prefix)
+        key, partition = total_key("model:GONE/Car", source, 0), partition_of(b"model:GONE/Car", settings.partitions)
+        kafka_io.produce(settings, TOTALS, [Raw(orjson.dumps(fields), key, partition=partition)])
+        worker = start_worker(settings, tmp_path / "fourth.log", **AS_OF)
+
+        def told_of_the_gone() -> list[bytes | None]:
+            return [one.value for one in kafka_io.read_all(settings, TOTALS) if one.key == key]
+
+        kafka_io.wait_until(lambda: told_of_the_gone()[-1] is None, 60, what=worker.said)
+        kafka_io.wait_until(lambda: stands(settings) == wanted, 60, what=worker.said)
     finally:
         worker.close()
 
