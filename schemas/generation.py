@@ -19,6 +19,7 @@ from schemas.enriched import EnrichedPart, EnrichedVehicle
 from schemas.flag import Flag
 from schemas.flag_event import FlagEvent
 from schemas.group import EnrichedGroup, GroupPartial
+from schemas.measure import MeasureRecord
 from schemas.part import Part
 from schemas.vehicle import Vehicle
 
@@ -42,6 +43,7 @@ CONTRACTS: tuple[Contract, ...] = (
     Contract("part", Part, "input"),
     Contract("enriched-vehicle", EnrichedVehicle, "output"),
     Contract("enriched-part", EnrichedPart, "output"),
+    Contract("measure", MeasureRecord, "input"),
     Contract("group-partial", GroupPartial, "output"),
     Contract("enriched-group", EnrichedGroup, "output"),
     Contract("flag", Flag, "output"),

@@ -128,7 +128,15 @@ WORKERS = Topic(
     ("worker", "policy", "operator"),
     partitions=1,
     keyed=False,
-    configs=_compact(INPUT_MAX_BYTES),
+    # A beat every few seconds for ever, and every start reads all of it: small segments, so that the cleaner, which
+    # never touches the one being written, keeps it small.
+    configs=_compact(
+        INPUT_MAX_BYTES,
+        segment_bytes=str(4 * INPUT_MAX_BYTES),
+        segment_ms=str(_DAY_MS // 24),
+        min_cleanable_dirty_ratio="0.1",
+        delete_retention_ms=str(_DAY_MS),
+    ),
 )
 VEHICLES_DLQ = Topic(
     "dms.vehicles.dlq",

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from streams.cli import _policy_desk
+from streams.cli._policy_book import Published, policy_book
 
 if TYPE_CHECKING:
     from streams.policy.book import Book
@@ -37,12 +37,13 @@ def _list(
     on: Annotated[str | None, typer.Option(help="Day, YYYY-MM-DD; today if left out.")] = None,
     known_at: Annotated[str | None, typer.Option(help="As it was known on that day.")] = None,
     everything: Annotated[bool, typer.Option("--all", help="Also what is not in force on the day.")] = False,
+    published: Published = None,
     json: Machine = False,
 ) -> None:
     """List the measures in force on a day."""
     from streams.policy.listing import listed
 
-    book = _book(on, known_at)
+    book = policy_book(on, known_at, published)
     rows = [
         row
         for row in listed(book)
@@ -65,11 +66,13 @@ def _list(
     console.print(table)
 
 
-def _show(measure: Annotated[str, typer.Argument(help="Measure id.")], json: Machine = False) -> None:
+def _show(
+    measure: Annotated[str, typer.Argument(help="Measure id.")], published: Published = None, json: Machine = False
+) -> None:
     """Show one measure: every field, its sources in full, and the stacking rules that name it."""
     from streams.reference.trade_checks import selects
 
-    book = _book(None, None)
+    book = policy_book(None, None, published)
     record = next((one for one in book.measures if one.id.upper() == measure.upper()), None)
     if record is None:
         import difflib
@@ -78,7 +81,7 @@ def _show(measure: Annotated[str, typer.Argument(help="Measure id.")], json: Mac
         typer.echo(f"no measure {measure!r}" + (f"; near: {', '.join(near)}" if near else ""), err=True)
         raise typer.Exit(1)
     rules = [rule for rule in book.trade.stacking if any(selects(one, record) for one in (*rule.when, *rule.off))]
-    sources = {key: book.trade.sources[key] for key in record.source.split()}
+    sources = {key: book.trade.sources.get(key, "not in sources.csv") for key in record.source.split()}
     if json:
         document = record.model_dump(mode="json", by_alias=True, exclude_none=True)
         _print_json({**document, "sources": sources, "stacking": [rule.model_dump(mode="json") for rule in rules]})
@@ -104,12 +107,13 @@ def _diff(
     usmca: Annotated[bool | None, typer.Option("--usmca/--no-usmca", help="USMCA is claimed, or not.")] = None,
     claim: Claims = None,
     known_at: Day = None,
+    published: Published = None,
     json: Machine = False,
 ) -> None:
     """Show what changed in a line's duty between two days of entry."""
     from streams.policy.listing import changes
 
-    book = _book(None, known_at)
+    book = policy_book(None, known_at, published)
     one = _shipment(book, hts, origin, first, usmca, claim)
     other = _shipment(book, hts, origin, second, usmca, claim)
     before, after = _rates(book, one), _rates(book, other)
@@ -147,13 +151,14 @@ def _timeline(
     known_at: Day = None,
     svg: Annotated[Path | None, typer.Option(help="Also write a picture.")] = None,
     png: Annotated[Path | None, typer.Option(help="Also write a picture; needs lotrisk[pictures].")] = None,
+    published: Published = None,
     json: Machine = False,
 ) -> None:
     """Show a line's total rate over time, in the terminal and as a picture."""
     from streams.policy.history import history
     from streams.policy.picture import timeline_svg
 
-    book = _book(None, known_at)
+    book = policy_book(None, known_at, published)
     start = _shipment(book, hts, origin, first, usmca, claim)
     end = _shipment(book, hts, origin, last or str(book.day), usmca, claim)
     if end.entry_date < start.entry_date:
@@ -227,22 +232,6 @@ def _stretch(one: Stretch) -> dict[str, Any]:
         },
         "missing_facts": list(rates.missing_facts),
     }
-
-
-def _book(on: str | None, known_at: str | None) -> Book:
-    from datetime import datetime
-    from zoneinfo import ZoneInfo
-
-    from streams.policy.book import build_book
-    from streams.reference.trade import load_trade
-
-    try:
-        day = date.fromisoformat(on) if on else datetime.now(ZoneInfo("America/New_York")).date()
-        known = date.fromisoformat(known_at) if known_at else None
-    except ValueError as error:
-        typer.echo(f"{error}; write YYYY-MM-DD", err=True)
-        raise typer.Exit(2) from error
-    return build_book(load_trade(), day, known_at=known)
 
 
 def _shipment(book: Book, hts: str, origin: str, day: str, usmca: bool | None, claim: list[str] | None) -> Shipment:

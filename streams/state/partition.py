@@ -225,8 +225,8 @@ class RocksState:
                     if wanted:
                         records.append((key, decode_held(head, bodies.of(key) if bodies is not None else None)))
                 if len(records) >= limit or (not passed % _LOOK_EVERY and time.perf_counter() > ends):
-                    return Slice(records, key, passed)
-        return Slice(records, None, passed)
+                    return Slice(records, key, passed, _above(lower, below))
+        return Slice(records, None, passed, _above(lower, below))
 
     def estimate(self) -> int:
         """See PartitionState."""
@@ -486,6 +486,12 @@ class _Bodies:
     def _seek(self, key: bytes) -> None:
         self._items = pairs(self._database.canonical, key)
         self._ahead = next(self._items, None)
+
+
+def _above(texts: Iterable[bytes], book: BookNumber | None) -> BookNumber | None:
+    """The highest of these books where it is above `book`."""
+    highest = max((book_number(text.decode()) for text in texts), default=None)
+    return highest if book is not None and highest is not None and highest > book else None
 
 
 def _moved(checkpoint: Checkpoint, position: int, saved_at_ms: int) -> Checkpoint:

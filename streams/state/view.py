@@ -44,11 +44,15 @@ class Gone(NamedTuple):
 
 
 class Slice(NamedTuple):
-    """A part of a scan. `after`: where the next one begins, None when it is through; `passed`: keys looked at."""
+    """A part of a scan. `after`: where the next one begins, None when it is through; `passed`: keys looked at.
+
+    `above`: the highest book of those passed that is above the one asked for, None where there is none.
+    """
 
     records: list[tuple[bytes, Held]]
     after: bytes | None
     passed: int
+    above: BookNumber | None = None
 
 
 class PartitionState(Protocol):

@@ -105,6 +105,8 @@ class Lane:
         self._rater = Rater(place, state, limit, tracing)
         self._totals = LaneTotals(place, state, metrics)
         self._rerating = Rerating(state, self._rater, metrics, place.pipeline.unmoved)
+        self._waited = 0
+        """How often a newer book was waited for."""
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -250,13 +252,23 @@ class Lane:
 
     async def _rate(self, batch: RecordBatch) -> Findings | Tripped:
         """Rate a batch; where its records are held under a newer book, wait until ours has come."""
-        for _ in range(BOOK_PATIENCE):
+        while True:
             try:
-                return await self._rater.rate(batch, self.outbox.draft(), self._context())
+                found = await self._rater.rate(batch, self.outbox.draft(), self._context())
             except BookBehindError as behind:
-                log.info("%s[%d]: %s", self._source, self.place.partition, behind)
-                await asyncio.sleep(BOOK_WAIT_SECONDS)
-        return await self._rater.rate(batch, self.outbox.draft(), self._context())
+                await self._wait_for_book(behind)
+            else:
+                self._waited = 0
+                return found
+
+    async def _wait_for_book(self, behind: BookBehindError) -> None:
+        """Give the newer book a moment to come; raises `behind` where it will not, or has not for half a minute."""
+        if behind.is_older_release or self._waited >= BOOK_PATIENCE:
+            raise behind
+        if not self._waited:
+            log.info("%s[%d]: %s", self._source, self.place.partition, behind)
+        self._waited += 1
+        await asyncio.sleep(BOOK_WAIT_SECONDS)
 
     async def _publish(self, found: Findings, offsets: dict[tuple[str, int], int]) -> None:
         """Send what was found, and take it into the state once it is committed."""
@@ -306,7 +318,13 @@ class Lane:
     async def _rerate(self, turn: _Turn) -> None:
         """Bring one slice of held records up to the book in force, never down; a transaction without offsets."""
         since = None if self._since is None else self._since()
-        found = self._rerating.rate(self.outbox.draft("rerate"), self._context(), since)
+        try:
+            found = self._rerating.rate(self.outbox.draft("rerate"), self._context(), since)
+        except BookBehindError as behind:
+            turn.over()
+            await self._wait_for_book(behind)
+            return
+        self._waited = 0
         turn.over()
         if not self.lease.allows_sending:
             return

@@ -67,7 +67,18 @@ _FLAG_EVENT = {
 
 
 class BookBehindError(Exception):
-    """A record is held under a newer book than this worker has: another one rated it, and ours will come."""
+    """A record is held under a newer book than this worker has: another one rated it, and ours will come.
+
+    `is_older_release`: it will not, since the book is of a higher revision of the reference data than this release has.
+    """
+
+    def __init__(self, held: BookNumber, ours: BookNumber) -> None:
+        super().__init__(
+            f"records are held under book {held}, and this worker has {ours}: it would rate them down. If a newer "
+            "release, or one with other reference data, ran here before, go on with it, or roll back by shipping the "
+            "old data under a higher revision. If a clock was set back (LOTRISK_AS_OF too), set it right."
+        )
+        self.is_older_release = held.revision > ours.revision
 
 
 @dataclass(slots=True)
@@ -266,7 +277,7 @@ class Rater:
         order = OrderKey(self._place.topic_id, record.offset, outcome.book)
         if held is not None:
             if held.book > book:
-                raise BookBehindError(f"{held.book} is held, {book} is what we have")
+                raise BookBehindError(held.book, book)
             if _is_superseded(outcome, order, held):
                 found.superseded += 1
                 _came_to("superseded", span)

@@ -11,6 +11,7 @@ from streams.metrics import LaneMetrics
 from streams.policy.book import BookNumber
 from streams.state.view import PartitionState
 from streams.transport.pipeline import Unmoved
+from streams.transport.rater import BookBehindError
 
 if TYPE_CHECKING:
     from streams.transport.outbox import Draft
@@ -80,12 +81,18 @@ class Rerating:
         self._metrics.rerate.begin(self._how_many(), self._metrics.now())
 
     def rate(self, draft: Draft, context: Context, since: datetime | None) -> Findings:
-        """Scan and rate one slice into `draft`; `applied` goes on behind it once that is committed."""
+        """Scan and rate one slice into `draft`; `applied` goes on behind it once that is committed.
+
+        Raises:
+            BookBehindError: a record is held under a higher book than the context's.
+        """
         if self._scanning is None or self._scanning.book.number != context.book.number:
             self._begin(context)
         part = self._state.scan(
             self._after, limit=self._records, below=context.book.number, seconds=SLICE_SECONDS * SCAN_SHARE
         )
+        if part.above is not None:
+            raise BookBehindError(part.above, context.book.number)
         found, rated = self._rater.rerate(
             part.records, draft, context, since, self._reached, self._unmoved, seconds=SLICE_SECONDS
         )

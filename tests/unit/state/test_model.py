@@ -237,12 +237,16 @@ class StateAgainstDictionary(RuleBasedStateMachine):
         for below in (None, *BOOKS):
             wanted = sorted((key, outcome) for key, outcome in live.items() if below is None or outcome.book < below)
             found: list[tuple[bytes, Held]] = []
+            higher: set[BookNumber | None] = set()
             after: bytes | None = None
             while True:
-                records, after, _ = self.state.scan(after, limit=2, below=below)
+                records, after, _, above = self.state.scan(after, limit=2, below=below)
                 found += records
+                higher.add(above)
                 if after is None:
                     break
+            books = {outcome.book for outcome in live.values() if below is not None and outcome.book > below}
+            assert max(books, default=None) == max((one for one in higher if one is not None), default=None)
             assert found == [(key, outcome._replace(replaces=b"")) for key, outcome in wanted]
         for key, seen in self.model.items():
             if isinstance(seen.outcome, Held):

@@ -84,8 +84,15 @@ def test_publish_shows_what_changes_then_waits_for_every_worker(
     assert "of 5 vehicles" in done.stdout
     assert "+$" in done.stdout
     assert f"book {REVISION}.0.0." in done.stdout
-    assert worker.counted("lotrisk_policy_rejected_measures") == 0
+    assert "lotrisk_policy_rejected_measures 0.0" in worker.get("/metrics")[1]
     assert "nothing to publish" in lotrisk("policy", "publish", str(file), "--yes").stdout
+
+    listed = lotrisk("policy", "list", "--json")
+    assert "DESK-JP" in listed.stdout
+    assert "with 1 version from trade.policy" in listed.stderr
+    assert "DESK-JP" not in lotrisk("policy", "list", "--json", "--files").stdout
+    assert "7% on cars of Japan" in lotrisk("policy", "show", "DESK-JP", "--published").stdout
+    assert "DESK-JP" in lotrisk("policy", "timeline", "8703.23.01", "JP", "--from", "2026-08-01", "--json").stdout
 
     withdrawn = lotrisk("policy", "withdraw", "DESK-JP", "--yes")
     assert "-$" in withdrawn.stdout

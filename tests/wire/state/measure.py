@@ -68,7 +68,7 @@ def read(store: StateStore) -> None:
         for state in states:
             after: bytes | None = None
             while True:
-                records, after, _ = state.scan(after, canonical=canonical, limit=500)
+                records, after, *_ = state.scan(after, canonical=canonical, limit=500)
                 keys += [(state, key) for key, _ in records]
                 if after is None:
                     break
@@ -78,7 +78,7 @@ def read(store: StateStore) -> None:
     for state in states:
         after = None
         while True:
-            _, after, looked = state.scan(after, below=NO_BOOK, limit=500)
+            _, after, looked, _ = state.scan(after, below=NO_BOOK, limit=500)
             passed += looked
             if after is None:
                 break

@@ -66,7 +66,7 @@ class Worker:
         lot: dict[bytes, Held] = {}
         after: bytes | None = None
         while True:
-            records, after, _ = self.state(partition).scan(after, limit=7)
+            records, after, *_ = self.state(partition).scan(after, limit=7)
             lot.update(records)
             if after is None:
                 return lot
