@@ -1,4 +1,4 @@
-"""The autumn of 2025 as the demo plays it: days on which the book, as it was known then, had something new."""
+"""The autumn of 2025 as the demo plays it: days on which the book, as it was known then, had news for a dealer."""
 
 from __future__ import annotations
 
@@ -25,14 +25,13 @@ HEADLINES: Final = {
     date(2025, 11, 4): "An order halves the fentanyl duty on China from 11-10",
     date(2025, 11, 7): "China suspends Nos. 55 to 58, 61 and 62 until 2026-11-10",
     date(2025, 11, 8): "Nos. 55 to 58 would have begun",
-    date(2025, 11, 9): "China suspends the ban on gallium, germanium and antimony to the US",
     date(2025, 11, 10): "The fentanyl duty on China is 10% instead of 20%",
     date(2025, 11, 25): "Nexperia's chips are shipped again",
     date(2025, 12, 1): "The 0.1% rule of No. 61 would have begun",
     date(2025, 12, 2): "First general licences for rare-earth exporters",
     date(2025, 12, 4): "Korea's 15% is published, back to 11-01: a refund is the importer's, no flag clears on it",
 }
-"""What a newspaper would have said. Fact sheet 1.1, 1.5, 2.2, 8.5 and 8.16."""
+"""The days that are played, and what a newspaper would have said. Fact sheet 1.1, 1.5, 2.2, 8.5 and 8.16."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +54,7 @@ def moments(trade: TradeReference) -> tuple[Moment, ...]:
         if BEGINS < period.effective_from <= ENDS:
             found[period.effective_from]["licensing"].append(period.status.replace("_", " "))
     return tuple(
-        Moment(day, HEADLINES.get(day, "The book changes"), {what: tuple(ids) for what, ids in found[day].items()})
-        for day in sorted(found)
+        Moment(day, HEADLINES[day], {what: tuple(ids) for what, ids in found[day].items()}) for day in sorted(HEADLINES)
     )
 
 
