@@ -105,23 +105,21 @@ def amounts(
 
     Not new goods have neither a replacement nor a change of invoice: those are then not unknown either.
     """
-    value, landed = None if value is not None and value > MOST else value, _known(landed)
-    replacement, change = _known(replacement), _known(change)
-    no_value, no_landed = value is None, landed is None
-    no_replacement, no_change = is_new and replacement is None, is_new and change is None
+    no_value = no_landed = no_replacement = no_change = 0
+    if value is None or value > MOST:
+        value, no_value = 0, 1
+    if landed is None or landed[2] > MOST:
+        landed, no_landed = _ZERO, 1
+    if replacement is None or replacement[2] > MOST:
+        replacement, no_replacement = _ZERO, int(is_new)
+    if change is None or change[2] > MOST or change[0] < -MOST:
+        change, no_change = _ZERO, int(is_new)
     found: tuple[int, ...] = (
-        1, units, value or 0, int(no_value),
-        *(landed or _ZERO), int(no_landed),
-        *(replacement or _ZERO), int(no_replacement),
-        *(change or _ZERO), int(no_change),
+        1, units, value, no_value, *landed, no_landed, *replacement, no_replacement, *change, no_change,
     )  # fmt: skip
     for _, low, central, high in threats:
         found += (min(low, MOST), min(central or 0, MOST), min(high, MOST), int(central is None))
     return found
-
-
-def _known(change: Cents | None) -> Cents | None:
-    return None if change is not None and (change[2] > MOST or change[0] < -MOST) else change
 
 
 _ZERO: Final = (0, 0, 0)
