@@ -223,7 +223,7 @@ def test_midnight_in_new_york_rates_the_lot_again(settings: Settings, tmp_path: 
     """What was published to begin on a day begins on it, with no event: 4 a.m. in London on the day itself."""
     lot = Lot(settings, tmp_path / "worker.log", LOTRISK_AS_OF="2026-10-01T16:00Z@20m/s")
     try:
-        begins = japan(effective_from="2026-10-02", announced_at="2026-09-30")
+        begins = japan("25", effective_from="2026-10-02", announced_at="2026-09-30")
         lot.publish(begins)
         wait_until(lambda: lot.charged("DESK-JP") > 10, 90, what=lot.worker.said)
         book = BookNumber.parse(lot.beat()["book"])
