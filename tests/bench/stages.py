@@ -25,6 +25,7 @@ from streams.enrich.vehicle import enrich_vehicle
 from streams.enrich.vehicle_duty import rate_vehicle
 from streams.enrich.vehicle_profile import VehicleProfile, vehicle_profile
 from streams.enrich.vin import decode_vin
+from streams.heap import set_aside
 from streams.policy.book import build_book
 from streams.reference import load
 from tests.bench.figures import Figures
@@ -72,6 +73,8 @@ def _part_profiles(records: list[Part], families: list[FamilyFound], context: Co
 def run(bench: Bench) -> None:
     """Add `enrich.us.*` (microseconds of processor time a record) and `enrich.bytes.*` (median value)."""
     context = lot_context()
+    # As in a worker.
+    set_aside()
     _vehicles(bench.figures, context, lot_vehicles(), bench.rounds)
     _parts(bench.figures, context, lot_parts(), bench.rounds)
 
