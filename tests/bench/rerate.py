@@ -36,6 +36,8 @@ from tests.bench.parts import Bench
 
 PARTITIONS = 8
 """The default of the setting."""
+LANES = 3
+"""Lanes a partition: of vehicles, parts and groups."""
 AS_OF = "2026-10-01T16:00Z@0s/s"
 QUIET_SECONDS = 1.5
 """A topic that has not grown for so long has all there will be."""
@@ -175,8 +177,7 @@ class _Lot:
                 if (now - datetime.fromisoformat(beat["at"])).total_seconds() < DEAD_AFTER_SECONDS
             ]  # fmt: skip
             held = sum(len(beat["partitions"]) for beat in alive)
-            # Vehicles and parts.
-            self._webs = [beat["web"] for beat in alive] if held == 2 * self._cluster.partitions else []
+            self._webs = [beat["web"] for beat in alive] if held == LANES * self._cluster.partitions else []
             time.sleep(0.5)
 
     def _is_at(self, offset: int) -> bool:
@@ -185,7 +186,7 @@ class _Lot:
             int(sample.labels["book"].split(".")[2])
             for sample in self._samples("lotrisk_rerate_book_info")
         ]  # fmt: skip
-        return len(reached) == 2 * self._cluster.partitions and min(reached) >= offset
+        return len(reached) == LANES * self._cluster.partitions and min(reached) >= offset
 
     def _counted(self, name: str, **labels: str) -> float:
         return sum(sample.value for sample in self._samples(name) if labels.items() <= sample.labels.items())
