@@ -95,13 +95,10 @@ class OpenFlags:
                     self._open[record.key] = (event["type"], cents(event.get("dollars_at_stake") or "0"))
         return events
 
-    def read_to_end(self) -> Counter[tuple[str, str]]:
-        """All events up to where the topic ends now."""
+    def is_at_end(self) -> bool:
+        """Whether all that the topic holds now has been read."""
         ends = self._consumer.end_offsets(self._partitions)
-        events: Counter[tuple[str, str]] = Counter()
-        while any(self._consumer.position(partition) < end for partition, end in ends.items()):
-            events += self.read()
-        return events
+        return all(self._consumer.position(partition) >= end for partition, end in ends.items())
 
     def by_type(self) -> dict[str, tuple[int, int]]:
         """Open flags and cents at stake, by type."""
@@ -139,7 +136,7 @@ def play(
 
     played = [Episode(Moment(BEGINS, "The lot, as it was loaded", {}))]
     with closing(OpenFlags(settings)) as flags:
-        played[0].events = flags.read_to_end()
+        played[0].events = _until_quiet(flags, workers)
         played[0].open = flags.by_type()
         played[0].digests = dict(flags.digests)
         console.print(block(played[0], records))
@@ -188,6 +185,18 @@ def _follow(
             if now - began > PATIENCE_SECONDS:
                 raise TimeoutError(f"{episode.moment.day}: the lot was not rated again in {PATIENCE_SECONDS:.0f} s")
             yield
+
+
+def _until_quiet(flags: OpenFlags, workers: Sequence[str]) -> Counter[tuple[str, str]]:
+    """The flags of the lot as it was loaded, its groups' too."""
+    events: Counter[tuple[str, str]] = Counter()
+    began = quiet = time.monotonic()
+    while time.monotonic() - quiet < QUIET_SECONDS and time.monotonic() - began < PATIENCE_SECONDS:
+        found = flags.read()
+        events += found
+        if found or not flags.is_at_end() or _standing(workers).lag != 0:
+            quiet = time.monotonic()
+    return events
 
 
 class Standing(NamedTuple):
