@@ -7,6 +7,7 @@ import matplotlib as mpl
 mpl.use("Agg")
 
 from matplotlib import pyplot as plt
+from matplotlib.figure import Figure as Plot
 
 from tests.bench.figures import DETAIL, Figure, Figures
 
@@ -88,7 +89,7 @@ def _growth(figures: Figures, file: str) -> None:
     _save(plot, file)
 
 
-def _save(plot: plt.Figure, file: str) -> None:
+def _save(plot: Plot, file: str) -> None:
     path = DETAIL.parent / file
     plot.savefig(path, dpi=120)
     plt.close(plot)
