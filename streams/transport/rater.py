@@ -207,13 +207,14 @@ class Rater:
         before: Context | None = None,
         unmoved: Callable[[bytes, bytes], bool] | None = None,
         *,
+        at_least: int = 1,
         seconds: float = inf,
     ) -> tuple[Findings, int]:
         """Bring held records up to the context's book; those that stay as they are only rise in number.
 
         `since`: when the book came about, the time of what changes with it. `unmoved` tells which of the records that
-        are right under the book of `before` need not be rated. Second: how many were looked at within `seconds`, one
-        at least where there is one.
+        are right under the book of `before` need not be rated. Second: how many were looked at: those that `seconds`
+        allow, and `at_least` so many.
         """
         found = Findings(draft, context.book.number)
         enrich = self._place.pipeline.enrich
@@ -230,7 +231,7 @@ class Rater:
                 found.unchanged += 1
             else:
                 self._rerate_one(found, key, held, enrich(key, canonical, context), book, since, now_ms)
-            if time.perf_counter() > ends:
+            if looked_at >= at_least and time.perf_counter() > ends:
                 break
         return found, looked_at
 

@@ -18,11 +18,10 @@ if TYPE_CHECKING:
     from streams.transport.rater import Findings, Rater
 
 SLICE_SECONDS = 0.010
-"""About how long a slice is scanned and rated, before live batches of all lanes have their turn."""
-SCAN_SHARE = 0.3
-"""What of it the scan may take."""
-FIRST_RECORDS, MOST_RECORDS = 100, 2_000
-"""Records of the first slice, and of one in which next to nothing is rated."""
+"""About how long a slice is rated, and at most scanned, before live batches of all lanes have their turn."""
+LEAST_RECORDS, MOST_RECORDS = 200, 2_000
+"""Records of a slice however long they take, since a slice is a transaction, and of one in which next to nothing is
+rated. On a busy machine a slice by time alone would hold a handful."""
 
 
 class RerateSlot:
@@ -68,7 +67,7 @@ class Rerating:
         self._unmoved: Callable[[bytes, bytes], bool] | None = None
         self._after: bytes | None = None
         self._next: tuple[bytes | None, int] = (None, 0)
-        self._records = FIRST_RECORDS
+        self._records = LEAST_RECORDS
         self._keys: int | None = None
         self._passed = 0
 
@@ -88,13 +87,18 @@ class Rerating:
         """
         if self._scanning is None or self._scanning.book.number != context.book.number:
             self._begin(context)
-        part = self._state.scan(
-            self._after, limit=self._records, below=context.book.number, seconds=SLICE_SECONDS * SCAN_SHARE
-        )
+        part = self._state.scan(self._after, limit=self._records, below=context.book.number, seconds=SLICE_SECONDS)
         if part.above is not None:
             raise BookBehindError(part.above, context.book.number)
         found, rated = self._rater.rerate(
-            part.records, draft, context, since, self._reached, self._unmoved, seconds=SLICE_SECONDS
+            part.records,
+            draft,
+            context,
+            since,
+            self._reached,
+            self._unmoved,
+            at_least=LEAST_RECORDS,
+            seconds=SLICE_SECONDS,
         )
         if rated == len(part.records):
             self._next = (part.after, part.passed)
@@ -102,7 +106,7 @@ class Rerating:
         else:
             # The rest is scanned again: a live batch may come between.
             self._next = (part.records[rated - 1][0], part.passed * rated // len(part.records))
-            self._records = max(rated, FIRST_RECORDS // 4)
+            self._records = max(rated, LEAST_RECORDS)
         return found
 
     def applied(self, found: Findings) -> None:

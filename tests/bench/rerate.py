@@ -33,6 +33,7 @@ from tests.bench.cluster import RIVALS_PYTHON, ROOT, Cluster
 from tests.bench.growth import topics
 from tests.bench.latency import quantile
 from tests.bench.parts import Bench
+from tests.bench.throughput import peak_mb
 
 PARTITIONS = 8
 """The default of the setting."""
@@ -97,10 +98,10 @@ def _one_lot(bench: Bench, cluster: Cluster, size: int, label: str) -> None:
     group = cluster.new_group()
     settings = {"LOTRISK_AS_OF": AS_OF}
     with contextlib.ExitStack() as stack:
-        for _ in range(workers):
-            stack.enter_context(
-                cluster.contender("tests.bench.lotrisk_worker", "real", group=group, settings=settings)
-            )  # fmt: skip
+        processes = [
+            stack.enter_context(cluster.contender("tests.bench.lotrisk_worker", "real", group=group, settings=settings))
+            for _ in range(workers)
+        ]
         lot = _Lot(cluster, group)
         lot.await_book(-1)
         bench.console.print(f"{label}: {size:,} vehicles enriched, by {workers} workers")
@@ -117,7 +118,7 @@ def _one_lot(bench: Bench, cluster: Cluster, size: int, label: str) -> None:
             bench.figures.add(f"rerate.live_p99_ms.{label}{suffix}", "ms", [p99])
             bench.figures.add(f"rerate.live_p99_ms{suffix}", "ms", [p99])
             _tell(bench, label, f"{what}, live records meanwhile with a p99 of {p99:.0f} ms", found)
-        bench.figures.add(f"rerate.rss_mb.{label}", "MB", [lot.peak_mb()])
+        bench.figures.add(f"rerate.rss_mb.{label}", "MB", [max(peak_mb(process.pid) for process in processes)])
 
 
 def _tell(bench: Bench, label: str, what: str, found: Event) -> None:
@@ -190,10 +191,6 @@ class _Lot:
 
     def _counted(self, name: str, **labels: str) -> float:
         return sum(sample.value for sample in self._samples(name) if labels.items() <= sample.labels.items())
-
-    def peak_mb(self) -> float:
-        """The most memory that a worker had."""
-        return max(sample.value for sample in self._samples("process_resident_memory_bytes")) / 1_048_576
 
     def _samples(self, name: str) -> Iterator[Sample]:
         for web in self._webs:

@@ -82,7 +82,7 @@ def work_off(
                 raise RuntimeError(f"{name}: {done} of {wanted} records after {deadline_seconds:.0f} s")
             time.sleep(0.02)
         cpu = _cpu(processes) - at_low[2]
-        rss = max(_peak_mb(process.pid) for process in processes)
+        rss = max(peak_mb(process.pid) for process in processes)
     assert first is not None
     records = done - at_low[1]
     return Run(records / (now - at_low[0]), cpu / records * 1e6, rss, first - began)
@@ -93,7 +93,8 @@ def _cpu(processes: list[subprocess.Popen[bytes]]) -> float:
     return float(sum(time.user + time.system for time in times))
 
 
-def _peak_mb(pid: int) -> float:
+def peak_mb(pid: int) -> float:
+    """The most memory a process has had, as the kernel tells."""
     for line in Path(f"/proc/{pid}/status").read_text(encoding="ascii").splitlines():
         if line.startswith("VmHWM:"):
             return int(line.split()[1]) / 1024
