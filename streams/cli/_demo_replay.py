@@ -246,7 +246,6 @@ def block(episode: Episode, records: int) -> Group:
     """One moment as it is shown: what happened, to which measures, what was published again, and the flags."""
     from rich.console import Group
     from rich.padding import Padding
-    from rich.table import Table
     from rich.text import Text
 
     moment = episode.moment
@@ -254,14 +253,12 @@ def block(episode: Episode, records: int) -> Group:
     if moment.measures:
         lines.append(Padding(Text(_ids(moment.measures), "dim"), (0, 0, 0, 12)))
         lines.append(Padding(Text(_published(episode, records)), (0, 0, 0, 12)))
-    grid = Table.grid(padding=(0, 2))
-    for justify in ("left", "right", "right", "right", "right", "right"):
-        grid.add_column(justify="right" if justify == "right" else "left", no_wrap=True)
     for type in sorted({type for type, _ in episode.events}):
-        moved = (f"{episode.events[type, what]:,} {what}" if episode.events[type, what] else "" for what in _CHANGES)
+        moved = [f"{episode.events[type, what]:,} {what}" for what in _CHANGES if episode.events[type, what]]
         count, amount = episode.open.get(type, (0, 0))
-        grid.add_row(type, *moved, f"{count:,} open", f"{amount / 100:,.0f} USD at stake" if amount else "")
-    lines.append(Padding(grid, (0, 0, 0, 12)))
+        stake = f", {amount / 100:,.0f} USD" if amount else ""
+        said = Text.assemble((type, "bold"), f": {', '.join(moved)}; {count:,} open{stake}")
+        lines.append(Padding(said, (0, 0, 0, 12)))
     lines += [
         Padding(Text(f"{type}: {why or 'cleared'}", "italic"), (0, 0, 0, 12))
         for type, why in sorted(episode.digests.items())

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
@@ -14,6 +15,9 @@ Cents = list[int]
 
 ROWS = 14
 """Rows of a table; what is beyond is one row of others."""
+THOUSAND_DOLLARS = 100_000
+MILLION_DOLLARS = 100_000_000
+"""Units of a table's amounts, in cents."""
 
 
 @dataclass(slots=True)
@@ -102,53 +106,63 @@ def show(console: Console, sums: LotSums) -> None:
     console.print(table)
 
 
-def _columns(table: Table) -> None:
-    table.add_column("magnet rare earths", justify="right")
-    table.add_column("duty landed\nlow - central - high", justify="right")
-    table.add_column("duty if replaced today\nlow - central - high", justify="right")
-    table.add_column("can't say", justify="right")
+def _table(title: str, unit: str, *first: str) -> Table:
+    """A table that fits a terminal of 80 columns; `first`: the heads of its own columns, the count last."""
+    table = Table(title=title, box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
+    for number, head in enumerate(first, 1):
+        table.add_column(head, justify="right" if number == len(first) else "left", overflow="fold")
+    table.add_column("magnets:\nREE, kg", justify="right")
+    table.add_column(f"duty landed,\n{unit} (low-high)", justify="right")
+    table.add_column(f"replaced now,\n{unit} (low-high)", justify="right")
+    table.add_column("can't\nsay", justify="right")
+    return table
 
 
-def _cells(line: Line) -> tuple[str, ...]:
-    return (f"{line.magnet_grams / 1000:,.1f} kg", _range(line.landed), _range(line.replacement), f"{line.unknown:,}")
+def _cells(line: Line, unit_cents: int) -> tuple[str, ...]:
+    return (
+        f"{line.magnet_grams / 1000:,.1f}",
+        _range(line.landed, unit_cents),
+        _range(line.replacement, unit_cents),
+        f"{line.unknown:,}",
+    )
 
 
 def _show_vehicles(console: Console, sums: LotSums) -> None:
-    table = Table(
-        title=f"Vehicles by origin and powertrain, importer's duty (book {sums.book})",
-        caption="Importer's duty is what the importer of record owes at entry; it is not a change of your invoice.",
+    table = _table(
+        f"Vehicles by origin and powertrain, importer's duty (book {sums.book})",
+        "$m",
+        "origin",
+        "drive",
+        "vehicles",
     )
-    table.add_column("origin")
-    table.add_column("powertrain")
-    table.add_column("vehicles", justify="right")
-    _columns(table)
+    table.caption = "Importer's duty is what the importer of record owes at entry; it is not a change of your invoice."
     rows = sorted(sums.vehicles.items(), key=lambda row: (-row[1].replacement[1], -row[1].records, row[0]))
     for (origin, powertrain), line in rows[:ROWS]:
-        table.add_row(origin, powertrain, f"{line.records:,}", *_cells(line))
+        table.add_row(origin, powertrain, *_with_count(line, MILLION_DOLLARS))
     if len(rows) > ROWS:
-        table.add_row(f"{len(rows) - ROWS} others", "", *_with_count(_sum(line for _, line in rows[ROWS:])))
+        others = _sum(line for _, line in rows[ROWS:])
+        table.add_row("others", f"{len(rows) - ROWS}", *_with_count(others, MILLION_DOLLARS))
     table.add_section()
-    table.add_row("all", "", *_with_count(_sum(sums.vehicles.values())))
+    table.add_row("all", "", *_with_count(_sum(sums.vehicles.values()), MILLION_DOLLARS))
     console.print(table)
 
 
 def _show_parts(console: Console, sums: LotSums) -> None:
-    table = Table(title="Parts on hand by family, importer's duty")
-    table.add_column("family")
-    table.add_column("part numbers", justify="right")
-    _columns(table)
+    table = _table("Parts on hand by family, importer's duty", "$1,000", "family", "parts")
     rows = sorted(sums.parts.items(), key=lambda row: (-row[1].magnet_grams, -row[1].replacement[1], row[0]))
     for family, line in rows[:ROWS]:
-        table.add_row(family, f"{line.records:,}", *_cells(line))
+        table.add_row(family, *_with_count(line, THOUSAND_DOLLARS))
     if len(rows) > ROWS:
-        table.add_row(f"{len(rows) - ROWS} others", *_with_count(_sum(line for _, line in rows[ROWS:])))
+        table.add_row(
+            f"{len(rows) - ROWS} others", *_with_count(_sum(line for _, line in rows[ROWS:]), THOUSAND_DOLLARS)
+        )
     table.add_section()
-    table.add_row("all", *_with_count(_sum(sums.parts.values())))
+    table.add_row("all", *_with_count(_sum(sums.parts.values()), THOUSAND_DOLLARS))
     console.print(table)
 
 
-def _with_count(line: Line) -> tuple[str, ...]:
-    return (f"{line.records:,}", *_cells(line))
+def _with_count(line: Line, unit_cents: int) -> tuple[str, ...]:
+    return (f"{line.records:,}", *_cells(line, unit_cents))
 
 
 def _sum(lines: Iterable[Line]) -> Line:
@@ -158,5 +172,7 @@ def _sum(lines: Iterable[Line]) -> Line:
     return total
 
 
-def _range(amounts: Cents) -> str:
-    return " - ".join(f"{amount / 100:,.0f}" for amount in amounts)
+def _range(amounts: Cents, unit_cents: int) -> str:
+    """`central (low-high)`."""
+    low, central, high = (f"{amount / unit_cents:,.1f}" for amount in amounts)
+    return f"{central} ({low}-{high})"
