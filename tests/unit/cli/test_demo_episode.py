@@ -59,8 +59,8 @@ def test_a_threat_never_begins() -> None:
     assert not [moment for moment in PLAYED.values() if "CN-100" in moment.measures.get("begins", ())]
 
 
-def shown(episode: Episode) -> str:
-    console = Console(file=io.StringIO(), width=140)
+def shown(episode: Episode, width: int = 140) -> str:
+    console = Console(file=io.StringIO(), width=width)
     console.print(block(episode, 3_000))
     return console.file.getvalue()  # type: ignore[attr-defined]  # a StringIO
 
@@ -76,6 +76,7 @@ def test_a_moment_shows_what_was_published_again_and_each_type_of_flag_that_move
     text = shown(episode)
     assert "begins: A, B, C, D and 2 more" in text
     assert "3,000 records rated in 3.1 s, 1,993 vehicles published again; last flag after 2.7 s" in text
-    assert "part_cost_up  12 raised    1,000 cleared  34 open  123,457 USD at stake" in text
+    assert "part_cost_up: 12 raised, 1,000 cleared; 34 open, 123,457 USD" in text
     assert "threatened: 1 announced, not law" in text
     assert "control_coming: cleared" in text
+    assert " ".join(shown(episode, 60).split()) == " ".join(text.split()), "a narrow terminal cuts nothing off"
