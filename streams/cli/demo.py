@@ -93,14 +93,12 @@ def _run(
     )
     environment = _environment(settings)
     running = stack.enter_context(_workers(workers, environment, work))
-    published = subprocess.run([sys.executable, "-m", "streams.cli", "load", str(lot)], env=environment, check=False)
-    if published.returncode:
-        raise typer.Exit(published.returncode)
+    load_file(lot, environment)
     check = partial(_check, console, running, work)
-    _follow(console, settings, check)
+    follow_inputs(console, settings, check)
     _say(console, began, "the lot is rated")
     if replay:
-        _replay(console, settings, clock, summary.vehicles + summary.parts, check)
+        play_episode(console, settings, clock, summary.vehicles + summary.parts, check)
         _say(console, began, "the episode is over; this is what it left")
     sums, examples = asyncio.run(_read(settings))
     show(console, sums)
@@ -148,7 +146,14 @@ def _check(console: Console, workers: list[SupervisedProcess], work: Path) -> No
             raise typer.Exit(1)
 
 
-def _follow(console: Console, settings: Settings, check: Callable[[], None]) -> None:
+def load_file(lot: Path, environment: dict[str, str]) -> None:
+    """Publish a lot with `lotrisk load`, which shows how far it is."""
+    published = subprocess.run([sys.executable, "-m", "streams.cli", "load", str(lot)], env=environment, check=False)
+    if published.returncode:
+        raise typer.Exit(published.returncode)
+
+
+def follow_inputs(console: Console, settings: Settings, check: Callable[[], None]) -> None:
     """Show how far the workers are until nothing waits any more."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
@@ -171,8 +176,8 @@ def _follow(console: Console, settings: Settings, check: Callable[[], None]) -> 
             time.sleep(0.2)
 
 
-def _replay(console: Console, settings: Settings, clock: Path, records: int, check: Callable[[], None]) -> None:
-    """Play the episode on the running lot."""
+def play_episode(console: Console, settings: Settings, clock: Path, records: int, check: Callable[[], None]) -> None:
+    """Play the episode on a lot of `records` that has been rated."""
     from streams.cli._demo_episode import moments
     from streams.cli._demo_replay import play
     from streams.reference.trade import load_trade

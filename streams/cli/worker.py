@@ -6,6 +6,7 @@ import asyncio
 import logging
 import os
 import signal
+import socket
 import threading
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("lotrisk")
 
 WATCH_SECONDS = 1.0
+EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104 - compared with, not bound to
 STOP_SECONDS = 20.0
 """A stop that takes longer is cut off; the batch in work drains within LOTRISK_DRAIN_SECONDS."""
 
@@ -162,7 +164,8 @@ async def _serve(settings: Settings, agents: Sequence[Agent], *, remember: bool)
         log.error("%s", error)
         return 1
     heartbeat = Heartbeat(
-        settings, lambda: {"web": f"{settings.web_host}:{web.port}", **health.status(), **follower.report()}
+        settings,
+        lambda: {"web": f"{_reached_at(settings.web_host)}:{web.port}", **health.status(), **follower.report()},
     )
     await heartbeat.start()
     follower.on_read(heartbeat.beat)
@@ -192,6 +195,11 @@ def _tracing(settings: Settings) -> Tracing | None:
     from streams.tracing import tracing_for
 
     return tracing_for(settings)
+
+
+def _reached_at(web_host: str) -> str:
+    """The host others ask for this worker's port: one that listens everywhere is known by its own name."""
+    return socket.gethostname() if web_host in EVERYWHERE else web_host
 
 
 def _show_book(metrics: Metrics, book: Book) -> None:

@@ -7,6 +7,7 @@ import os
 import subprocess
 import time
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -27,8 +28,10 @@ VEHICLES = 300
 class Compose:
     """One project of the compose file."""
 
-    def __init__(self, command: list[str], port: int) -> None:
-        self._command = [*command, "--file", str(FILE), "--project-name", PROJECT]
+    def __init__(self, command: list[str], port: int, *more: Path, project: str = PROJECT) -> None:
+        """`more`: files over the first one."""
+        files = [word for file in (FILE, *more) for word in ("--file", str(file))]
+        self._command = [*command, *files, "--project-name", project]
         self.port = port
         self._environment = os.environ | {
             "KAFKA_PORT": str(port),

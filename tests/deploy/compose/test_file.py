@@ -30,6 +30,16 @@ def test_a_service_of_ours_can_write_nowhere_and_gain_nothing(name: str) -> None
     assert service["security_opt"] == ["no-new-privileges:true"]
 
 
+def test_the_replay_is_as_hardened_and_waits_for_its_clock() -> None:
+    replay: dict[str, Any] = yaml.safe_load(FILE.with_name("replay.yml").read_text("utf-8"))["services"]
+    for name in ("clock", "replay"):
+        assert replay[name]["read_only"] is True
+        assert replay[name]["cap_drop"] == ["ALL"]
+        assert replay[name]["image"] == SERVICES["worker"]["image"]
+    assert replay["worker"]["depends_on"]["clock"]["condition"] == "service_completed_successfully"
+    assert replay["worker"]["environment"]["LOTRISK_AS_OF"] == replay["replay"]["environment"]["LOTRISK_AS_OF"]
+
+
 def test_starts_are_ordered() -> None:
     assert SERVICES["topics"]["depends_on"]["kafka"]["condition"] == "service_healthy"
     assert SERVICES["demo"]["depends_on"]["worker"]["condition"] == "service_healthy"
