@@ -13,7 +13,7 @@ from faust.types import TP
 
 from streams.connection import aiokafka_options
 from streams.enrich.context import Context
-from streams.metrics import Metrics
+from streams.instruments import Metrics
 from streams.settings import Settings
 from streams.state.store import StateStore
 from streams.transport.lanes import Lanes

@@ -16,7 +16,7 @@ import typer
 
 if TYPE_CHECKING:
     from streams.app import LotriskApp
-    from streams.metrics import Metrics
+    from streams.instruments import Metrics
     from streams.policy.book import Book
     from streams.settings import Settings
     from streams.tracing import Tracing
@@ -87,7 +87,7 @@ async def _serve(settings: Settings, agents: Sequence[Agent], *, remember: bool)
     from streams.app import create_app
     from streams.clock import clock_for
     from streams.heap import set_aside
-    from streams.metrics import Metrics
+    from streams.instruments import Metrics
     from streams.reference import load
     from streams.settings import SettingsError
     from streams.state.store import StateStore

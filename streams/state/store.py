@@ -6,7 +6,7 @@ import logging
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 
-from streams.metrics import Metrics, StateShown
+from streams.instruments import Metrics, StateShown
 from streams.settings import ProcessingGuarantee, Settings
 from streams.state.errors import StateError
 from streams.state.partition import Place, RocksState

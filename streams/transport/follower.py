@@ -15,7 +15,7 @@ from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 
 from streams import failpoints
 from streams.connection import aiokafka_options
-from streams.metrics import Metrics
+from streams.instruments import Metrics
 from streams.settings import Settings
 from streams.topics import POLICY
 from streams.transport.books import Books

@@ -13,7 +13,7 @@ from aiokafka.errors import ProducerFenced
 
 from streams import failpoints
 from streams.enrich.context import Context
-from streams.metrics import LaneMetrics
+from streams.instruments import LaneMetrics
 from streams.state.view import PartitionState
 from streams.transport.batch import RecordBatch
 from streams.transport.dlq_limit import DlqLimit, Tripped

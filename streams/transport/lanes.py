@@ -20,7 +20,7 @@ from faust.types import TP
 
 from streams import failpoints
 from streams.enrich.context import Context
-from streams.metrics import Metrics
+from streams.instruments import Metrics
 from streams.settings import ProcessingGuarantee, Settings
 from streams.state.partition import Place, RocksState
 from streams.state.store import StateStore

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from streams.enrich.context import Context
-from streams.metrics import LaneMetrics
+from streams.instruments import LaneMetrics
 from streams.policy.book import BookNumber
 from streams.state.view import PartitionState
 from streams.transport.pipeline import Unmoved

@@ -19,15 +19,8 @@ from schemas.cloudevents import ID, EventType, HeaderTemplate, event_id
 from streams.enrich.contribution import GRAMS
 from streams.enrich.group_totals import read_total_key, total_key
 from streams.enrich.totals import LOT, Totals
-from streams.metrics import (
-    LOT_DOLLARS,
-    LOT_DUTY_DOLLARS,
-    LOT_FLAGS,
-    LOT_GRAMS,
-    LOT_RECORDS,
-    LaneMetrics,
-    LotShown,
-)
+from streams.instruments import LaneMetrics, LotShown
+from streams.metrics import LOT_DOLLARS, LOT_DUTY_DOLLARS, LOT_FLAGS, LOT_GRAMS, LOT_RECORDS
 from streams.state.view import PartitionState
 from streams.transport.partitioning import partition_of
 from streams.transport.reading import read_to_end

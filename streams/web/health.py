@@ -7,8 +7,9 @@ from math import inf, isnan
 from typing import Protocol
 
 from streams import __version__
-from streams.metrics import LaneMetrics, Metrics, RerateProgress
+from streams.instruments import LaneMetrics, Metrics
 from streams.policy.book import BookNumber
+from streams.progress import RerateProgress
 
 JSON = Mapping[str, "JSON"] | list["JSON"] | str | int | float | bool | None
 

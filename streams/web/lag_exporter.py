@@ -26,8 +26,8 @@ from streams.metrics import (
     GROUP_LAG,
     LAG_CATALOGUE,
     Metric,
-    Progress,
 )
+from streams.progress import Progress
 from streams.transport.lag import PartitionLag
 from streams.web.health import JSON
 

@@ -7,7 +7,8 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
 import streams.metrics as module
-from streams.metrics import CATALOGUE, LAG_CATALOGUE, Kind, Metric, Metrics, StateShown
+from streams.instruments import Metrics, StateShown
+from streams.metrics import CATALOGUE, LAG_CATALOGUE, Kind, Metric
 
 BOUNDED_LABELS = {"topic", "partition", "reason", "code", "book", "version", "change", "result",
                   "goods", "view", "origin", "powertrain", "element", "type", "severity"}  # fmt: skip

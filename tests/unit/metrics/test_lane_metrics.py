@@ -7,7 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry, Histogram
 
-from streams.metrics import LATENCY_SECONDS, LOT_GRAMS, LaneMetrics, Metrics, Progress
+from streams.instruments import LaneMetrics, Metrics
+from streams.metrics import LATENCY_SECONDS, LOT_GRAMS
+from streams.progress import Progress
 
 LANE = {"topic": "dms.vehicles", "partition": "3"}
 NOW = 1_800_000_000.0

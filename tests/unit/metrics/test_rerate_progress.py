@@ -6,7 +6,7 @@ from math import isnan
 
 import pytest
 
-from streams.metrics import RerateProgress
+from streams.progress import RerateProgress
 
 
 def test_before_anything_is_known_there_is_no_estimate() -> None:

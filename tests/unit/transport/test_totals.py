@@ -15,7 +15,8 @@ from streams.agents.vehicles import PIPELINE as VEHICLES
 from streams.enrich.contribution import Contribution, amounts, encode, encode_cell, read
 from streams.enrich.group_totals import total_key
 from streams.enrich.totals import Totals
-from streams.metrics import LOT_DOLLARS, LOT_GRAMS, LOT_RECORDS, Metrics
+from streams.instruments import Metrics
+from streams.metrics import LOT_DOLLARS, LOT_GRAMS, LOT_RECORDS
 from streams.state.view import EveryRecordNew
 from streams.transport.pipeline import Pipeline
 from streams.transport.rater import LanePlace

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from prometheus_client import CollectorRegistry
 
-from streams.metrics import Metrics
+from streams.instruments import Metrics
 from streams.web import WorkerHealth
 
 

@@ -10,7 +10,7 @@ import aiohttp
 import pytest
 from prometheus_client import CollectorRegistry
 
-from streams.metrics import Metrics
+from streams.instruments import Metrics
 from streams.web import WebUnavailable, start_web
 from streams.web.health import JSON
 

@@ -12,7 +12,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from schemas.enriched import OWNED_FIELDS_VEHICLE
-from streams.metrics import Metrics
+from streams.instruments import Metrics
 from streams.settings import Settings
 from streams.state.codec.checkpoint import Checkpoint
 from streams.state.errors import StateError, StateLockedError
