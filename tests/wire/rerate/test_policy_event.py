@@ -17,7 +17,7 @@ from tests.wire.kafka_io import Raw, Stored
 from tests.wire.policy.desk import LOTRISK, environment, start_worker
 
 AS_OF = {"LOTRISK_AS_OF": "2026-10-01T16:00Z@0s/s"}
-LOT = LotRequest(1500, 0, 2, 3, date(2026, 10, 1), 0.0)
+LOT = LotRequest(500, 0, 2, 3, date(2026, 10, 1), 0.0)
 MEASURE = """
 [[measure]]
 id = "TEST-KR-25"
@@ -126,7 +126,7 @@ def test_a_measure_rerates_what_it_touches_and_its_withdrawal_puts_it_back(setti
 
 def test_a_restarted_worker_goes_on_from_what_it_published(settings: Settings, tmp_path: Path) -> None:
     kafka_io.create_topics(settings)
-    cars = lot()[:400]
+    cars = lot()[:200]
     kafka_io.produce(settings, VEHICLES, cars)
     worker = start_worker(settings, tmp_path / "first.log", **AS_OF)
     try:
