@@ -15,6 +15,8 @@ Cents = list[int]
 
 ROWS = 14
 """Rows of a table; what is beyond is one row of others."""
+WIDTH = 78
+"""Of the tables, so that titles stay on a line."""
 THOUSAND_DOLLARS = 100_000
 MILLION_DOLLARS = 100_000_000
 """Units of a table's amounts, in cents."""
@@ -108,7 +110,7 @@ def show(console: Console, sums: LotSums) -> None:
 
 def _table(title: str, unit: str, *first: str) -> Table:
     """A table that fits a terminal of 80 columns; `first`: the heads of its own columns, the count last."""
-    table = Table(title=title, box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
+    table = Table(title=title, box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, min_width=WIDTH)
     for number, head in enumerate(first, 1):
         table.add_column(head, justify="right" if number == len(first) else "left", overflow="fold")
     table.add_column("magnets:\nREE, kg", justify="right")
