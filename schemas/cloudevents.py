@@ -122,12 +122,13 @@ class OrderKey(NamedTuple):
 class HeaderTemplate:
     """The headers of one kind of output from one source partition; only what changes by record is made by record."""
 
-    __slots__ = ("_before", "_book", "_book_tail", "_hash", "_order", "_second", "_second_text")
+    __slots__ = ("_before", "_book", "_book_tail", "_hash", "_id_of", "_order", "_second", "_second_text")
 
     def __init__(self, type: EventType, source_topic: str, topic_id: str, partition: int) -> None:
         """`source_topic` is the input topic's full name, `topic_id` Kafka's id of it."""
         self._hash = blake2b(f"{type}\n{topic_id}\n{partition}\n".encode(), digest_size=16)
         self._order = f"{topic_id}/".encode()
+        self._id_of = (type, topic_id, partition)
         self._before: Headers = [
             (SPECVERSION, b"1.0"),
             (TYPE, type.value.encode()),
@@ -174,3 +175,12 @@ class HeaderTemplate:
         if traceparent is not None:
             headers.append((TRACEPARENT, traceparent))
         return headers
+
+    def headers_of(
+        self, subject: str, offset: int, book: str, timestamp_ms: int, traceparent: bytes | None = None
+    ) -> Headers:
+        """`headers` of one of several outputs of one input, told apart by `subject`, which is part of the id."""
+        type, topic_id, partition = self._id_of
+        identity = event_id(f"{type}/{subject}", topic_id, partition, offset, book).encode()
+        found = self.headers(offset, book, timestamp_ms, traceparent)
+        return [(name, identity if name == ID else content) for name, content in found]

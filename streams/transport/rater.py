@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING
 import orjson
 
 from schemas.cloudevents import (
-    ID,
     TRACEPARENT,
     EventType,
     Headers,
@@ -93,13 +92,17 @@ class Findings:
     unchanged: int = 0
     superseded: int = 0
     flag_events: Counter[str] = field(default_factory=Counter)
-    dead_letters: Counter[str] = field(default_factory=Counter)
     notes: Counter[str] = field(default_factory=Counter)
     published: dict[bytes, Held | Gone] = field(default_factory=dict)
     rebooked: list[bytes] = field(default_factory=list)
     buried: list[tuple[int, Reason]] = field(default_factory=list)
     """Offsets of the rejected records, and why."""
     spans: list[RecordSpan] = field(default_factory=list)
+
+    @property
+    def dead_letters(self) -> Counter[str]:
+        """How many were rejected, by reason."""
+        return Counter(reason.value for _, reason in self.buried)
 
 
 @dataclass(frozen=True, slots=True)
@@ -286,7 +289,7 @@ class Rater:
         for note in outcome.notes:
             found.notes[note] += 1
         timestamp = _output_time(record, now_ms, found.notes)
-        trace = _trace(record) if span is None else span.traceparent
+        trace = _trace(record, span)
         done = self._publish(found, outcome, held, order, outcome.updated_at, record.timestamp, trace, timestamp)
         if done is None:
             found.unchanged += 1
@@ -369,7 +372,7 @@ class Rater:
             found.superseded += 1
             _came_to("superseded", span)
             return
-        trace = _trace(record) if span is None else span.traceparent
+        trace = _trace(record, span)
         if held is not None and held.flags != NO_FLAGS:
             cause = Cause(rfc3339(record.timestamp), order.topic_id, self._place.partition, record.offset, number)
             _, events = merge(key, read_flags(held.flags), (), cause)
@@ -387,13 +390,8 @@ class Rater:
         for event in events:
             members = {**self._identity(key), **event_members(event)}
             template = self._template(_FLAG_EVENT[event.change.value], order.topic_id)
-            headers = template.headers(order.offset, order.book, NO_TIME_MS, trace)
             # One record may raise several flags: the id tells them apart.
-            identity = event_id(
-                f"{_FLAG_EVENT[event.change.value]}/{event.flag.type}", order.topic_id, self._place.partition,
-                order.offset, order.book,
-            )  # fmt: skip
-            headers = [(name, identity.encode() if name == ID else content) for name, content in headers]
+            headers = template.headers_of(event.flag.type, order.offset, order.book, NO_TIME_MS, trace)
             flag_key = key + b":" + event.flag.type.encode()
             found.draft.add(self._flags, flag_key, orjson.dumps(members), headers, int(time.time() * 1000))
             found.flag_events[event.change.value] += 1
@@ -413,7 +411,6 @@ class Rater:
         return known if isinstance(known, Held) else None
 
     def _bury(self, found: Findings, record: InputRecord, rejected: Rejected, now_ms: int) -> None:
-        found.dead_letters[rejected.reason.value] += 1
         found.buried.append((record.offset, rejected.reason))
         if self._dead is None:
             return
@@ -468,6 +465,9 @@ def _too_large(body: bytes) -> Rejected:
     )
 
 
-def _trace(record: InputRecord) -> bytes | None:
+def _trace(record: InputRecord, span: RecordSpan | None = None) -> bytes | None:
+    """The `traceparent` that goes out: the record's span's, else the one it came with."""
+    if span is not None:
+        return span.traceparent
     trace = header(record.headers, TRACEPARENT) if record.headers else None
     return trace if trace is None or len(trace) <= TRACEPARENT_MAX_BYTES else None

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import orjson
 
-from schemas.cloudevents import ID, EventType, HeaderTemplate, event_id
+from schemas.cloudevents import EventType, HeaderTemplate
 from streams.enrich.contribution import GRAMS
 from streams.enrich.group_totals import read_total_key, total_key
 from streams.enrich.totals import LOT, Totals
@@ -106,16 +106,12 @@ class LaneTotals:
         groups = 0
         for group, members in totals.waiting():
             value = None
-            event, template = EventType.GROUP_PARTIAL_REMOVED, gone
+            template = gone
             if members is not None:
-                event, template = EventType.GROUP_PARTIAL, made
+                template = made
                 place_of = {"group": group, "topic_id": topic_id, "position": position, "book": book}
                 value = orjson.dumps(place_of | members)
-            identity = event_id(f"{event}/{group}", topic_id, place.partition, position, book).encode()
-            headers = [
-                (name, identity if name == ID else content)
-                for name, content in template.headers(position, book, _NO_TIME_MS)
-            ]
+            headers = template.headers_of(group, position, book, _NO_TIME_MS)
             key = total_key(group, place.source, place.partition)
             draft.add_to(_partition(group, place.partitions), self._topic, key, value, headers, now_ms)
             groups += 1
