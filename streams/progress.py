@@ -25,14 +25,13 @@ class Progress:
 
     def update(self, *, now: float, committed: int | None = None, end: int | None = None) -> None:
         """Take in what is newly known at `now` (seconds of one steady or wall clock, always the same one)."""
-        idle = self.lag == 0
-        if committed is not None and committed != self.committed:
+        moved = committed is not None and committed != self.committed
+        if moved or self.lag == 0:
+            self.since = now  # first: another thread may look between two lines, and would see lag of long ago
+        if committed is not None:
             self.committed = committed
-            self.since = now
         if end is not None:
             self.end = end
-        if idle:
-            self.since = now
 
     def stuck_seconds(self, now: float) -> float:
         """How long the committed offset has stood still while there is lag; 0 without lag."""

@@ -10,6 +10,7 @@ import socket
 import threading
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from itertools import count
 from typing import TYPE_CHECKING, Protocol
 
 import typer
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 log = logging.getLogger("lotrisk")
 
 WATCH_SECONDS = 1.0
+STATES_EVERY = 5
+"""Sizes of states are looked at every so many rounds of the watch."""
 EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104 - compared with, not bound to
 STOP_SECONDS = 20.0
 """A stop that takes longer is cut off; the batch in work drains within LOTRISK_DRAIN_SECONDS."""
@@ -139,7 +142,7 @@ async def _serve(settings: Settings, agents: Sequence[Agent], *, remember: bool)
     health = WorkerHealth(
         metrics,
         assigned=lambda: app.lanes.is_leased,
-        book=lambda: str(books.context().book.number),
+        book=lambda: str(books.number),
         stall_seconds=settings.stall_seconds,
     )
 
@@ -170,7 +173,7 @@ async def _serve(settings: Settings, agents: Sequence[Agent], *, remember: bool)
     await heartbeat.start()
     follower.on_read(heartbeat.beat)
     books.on_change(lambda _: heartbeat.beat())
-    watch = loop.create_task(_watch(app, health, fatal), name="watch")
+    watch = loop.create_task(_watch(app, metrics, health, fatal), name="watch")
     set_aside()
     log.info("worker ready; health and metrics on http://%s:%d", settings.web_host, web.port)
     try:
@@ -210,15 +213,20 @@ def _show_book(metrics: Metrics, book: Book) -> None:
     metrics.book_in_use(str(book.number), verified, unconfirmed)
 
 
-async def _watch(app: LotriskApp, health: WorkerHealth, fatal: Callable[[BaseException], None]) -> None:
-    """Keep the lanes' progress current and the heap small.
+async def _watch(
+    app: LotriskApp, metrics: Metrics, health: WorkerHealth, fatal: Callable[[BaseException], None]
+) -> None:
+    """Keep the lanes' progress and what is shown of states current, and the heap small.
 
     A worker that looks alive and moves nothing ends itself, to be restarted.
     """
     from streams.heap import give_back
     from streams.web.exits import StalledError
 
-    while True:
+    for turn in count():
+        health.turned()
+        if turn % STATES_EVERY == 0:
+            metrics.look()
         # Milliseconds each time, and of every hundredth record they would be seen.
         await asyncio.to_thread(give_back)
         app.lanes.observe_progress()

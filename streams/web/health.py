@@ -15,7 +15,7 @@ JSON = Mapping[str, "JSON"] | list["JSON"] | str | int | float | bool | None
 
 
 class Health(Protocol):
-    """What the health port asks. Each answer is made on the worker's own loop, so it must not wait."""
+    """What the health port asks, from a thread of its own: each answer reads what is there and waits for nothing."""
 
     def not_live(self) -> tuple[str, ...]:
         """Reasons to restart this process, none if it makes progress."""
@@ -31,7 +31,8 @@ class WorkerHealth:
     """Health of a worker from what its lanes report.
 
     Liveness is progress: a partition's committed offset moves within `stall_seconds` while there is lag. A paused
-    partition is not ready, yet alive: a restart would meet the same dead letters. `assigned` says whether the group
+    partition is not ready, yet alive: a restart would meet the same dead letters. And the worker's loop turns: `turned`
+    is called on it every second or so, from when it is ready on. `assigned` says whether the group
     has given this worker its partitions (none is an answer too), `book` the number of the policy book in use.
     """
 
@@ -47,16 +48,24 @@ class WorkerHealth:
         self._assigned = assigned
         self._book = book
         self._stall_seconds = stall_seconds
+        self._turned: float | None = None
+
+    def turned(self) -> None:
+        """The worker's loop does its rounds."""
+        self._turned = self._metrics.clock()
 
     def not_live(self) -> tuple[str, ...]:
-        """A reason for each partition whose committed offset stands still."""
+        """A reason for each partition whose committed offset stands still, or that the loop does."""
         now = self._metrics.clock()
-        return tuple(
+        silent = 0.0 if self._turned is None else now - self._turned
+        reasons = [f"the worker's loop has stood still for {silent:.0f} s"] if silent > self._stall_seconds else []
+        reasons += [
             f"{_name(lane)}: the committed offset has stood at {lane.progress.committed} for "
             f"{lane.progress.stuck_seconds(now):.0f} s, {lane.progress.lag} behind the end"
             for lane in self._lanes()
             if not lane.paused and lane.progress.stuck_seconds(now) > self._stall_seconds
-        )
+        ]
+        return tuple(reasons)
 
     def not_ready(self) -> tuple[str, ...]:
         """A reason for each thing that is missing: partitions, the policy book, a lane that goes on."""

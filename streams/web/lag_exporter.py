@@ -55,13 +55,12 @@ class LagView:
     def answered(self, lags: Sequence[PartitionLag]) -> None:
         """Take in an answer; a partition that is no longer named has no series any more."""
         now = self._asked_at = self._answered_at = self._clock()
-        self._up = True
-        self._lags = tuple(lags)
-        known, self._progress = self._progress, {}
+        known, found = self._progress, {}
         for lag in lags:
             key = (lag.topic, lag.partition)
-            progress = self._progress[key] = known.get(key) or Progress()
+            progress = found[key] = known.get(key) or Progress()
             progress.update(now=now, committed=lag.end - lag.lag, end=lag.end)
+        self._progress, self._lags, self._up = found, tuple(lags), True
 
     def unanswered(self) -> None:
         """The brokers could not be asked."""
@@ -77,18 +76,18 @@ class LagView:
 
     def collect(self) -> Iterator[Family]:
         """Everything as it stands, for a scrape."""
-        now = self._clock()
+        now, lags, progress = self._clock(), self._lags, self._progress
         yield GaugeMetricFamily(BROKERS_UP.name, BROKERS_UP.help, value=float(self._up))
         yield GaugeMetricFamily(BROKERS_ASKED.name, BROKERS_ASKED.help, value=self._answered_at)
         shown: tuple[tuple[Metric, Callable[[PartitionLag], float]], ...] = (
             (GROUP_LAG, lambda lag: lag.lag),
-            (GROUP_COMMITTED_AGE, lambda lag: self._progress[lag.topic, lag.partition].stuck_seconds(now)),
+            (GROUP_COMMITTED_AGE, lambda lag: progress.get((lag.topic, lag.partition), Progress()).stuck_seconds(now)),
             (GROUP_COMMITTED, lambda lag: lag.committed or 0),
             (GROUP_END, lambda lag: lag.end),
         )
         for metric, value in shown:
             family = GaugeMetricFamily(metric.name, metric.help, labels=metric.labels)
-            for lag in self._lags:
+            for lag in lags:
                 family.add_metric([lag.topic, str(lag.partition)], value(lag))
             yield family
 

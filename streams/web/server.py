@@ -1,12 +1,15 @@
-"""The health and metrics port: /livez, /readyz, /status and /metrics, served on the worker's own loop.
+"""The health and metrics port: /livez, /readyz, /status and /metrics, served by a thread of its own.
 
-On the worker's loop on purpose: a loop that is blocked can't answer, and that is what the prober should see.
+A worker that is only busy answers its probes at once; one whose loop stands still says so (`Health.not_live`).
 """
 
 from __future__ import annotations
 
+import asyncio
 import errno
-from collections.abc import Awaitable, Callable
+import threading
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import TypeVar
 
 import orjson
 from aiohttp import web
@@ -15,6 +18,7 @@ from prometheus_client.exposition import choose_encoder
 
 from streams.web.health import Health
 
+T = TypeVar("T")
 _NEVER_CACHED = {"Cache-Control": "no-store"}
 
 
@@ -25,17 +29,40 @@ class WebUnavailable(RuntimeError):
 class WebServer:
     """A running health and metrics port. `port` is the one in use, also where 0 was asked for."""
 
-    def __init__(self, runner: web.AppRunner, port: int) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, runner: web.AppRunner, port: int) -> None:
+        self._loop = loop
         self._runner = runner
         self.port = port
 
     async def stop(self) -> None:
-        """Close the port and every connection to it."""
-        await self._runner.cleanup()
+        """Close the port and every connection to it; the thread ends."""
+        await _on(self._loop, self._runner.cleanup())
+        self._loop.call_soon_threadsafe(self._loop.stop)
 
 
 async def start_web(health: Health, registry: CollectorRegistry, host: str, port: int) -> WebServer:
-    """Open the port on the running loop. Raises `WebUnavailable` where it is taken or not ours to open."""
+    """Open the port, in a thread of its own. Raises `WebUnavailable` where it is taken or not ours to open."""
+    loop = asyncio.new_event_loop()
+
+    def run() -> None:
+        loop.run_forever()
+        loop.close()
+
+    threading.Thread(target=run, name="web", daemon=True).start()
+    try:
+        runner = await _on(loop, _open(health, registry, host, port))
+    except WebUnavailable:
+        loop.call_soon_threadsafe(loop.stop)
+        raise
+    bound: int = runner.addresses[0][1]
+    return WebServer(loop, runner, bound)
+
+
+async def _on(loop: asyncio.AbstractEventLoop, work: Coroutine[None, None, T]) -> T:
+    return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work, loop))
+
+
+async def _open(health: Health, registry: CollectorRegistry, host: str, port: int) -> web.AppRunner:
     app = web.Application()
     app.router.add_get("/livez", _probe(health.not_live))
     app.router.add_get("/readyz", _probe(health.not_ready))
@@ -48,8 +75,7 @@ async def start_web(health: Health, registry: CollectorRegistry, host: str, port
     except OSError as failure:
         await runner.cleanup()
         raise WebUnavailable(_explain(failure, host, port)) from failure
-    bound: int = runner.addresses[0][1]
-    return WebServer(runner, bound)
+    return runner
 
 
 Handler = Callable[[web.Request], Awaitable[web.Response]]

@@ -49,6 +49,7 @@ def exercised() -> CollectorRegistry:
     metrics.policy_refused(1)
     metrics.exits_before({"fenced": 1, "stalled": 0})
     metrics.states = lambda: [StateShown("dms.vehicles", 0, 40, 8_000, 1.5, 45, 0, 0.2)]
+    metrics.look()
     metrics.state_discarded("dms.vehicles", "too_old")
     metrics.build("0.1.0")
     return registry

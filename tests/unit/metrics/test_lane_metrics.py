@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import sys
+import threading
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -163,3 +167,32 @@ def test_what_the_lanes_hold_is_shown_as_one_lot_and_goes_with_them() -> None:
     assert registry.get_sample_value("lotrisk_lot_rare_earth_grams", labels) == 5.0
     metrics.release("dms.vehicles", 1)
     assert registry.get_sample_value("lotrisk_lot_rare_earth_grams", labels) == 2.5
+
+
+def test_the_books_of_a_lane_balance_at_every_scrape_also_from_another_thread() -> None:
+    registry, _, lane = lane_on()
+    over = threading.Event()
+    seen: list[float] = []
+
+    def scrape() -> None:
+        while not over.is_set():
+            counted = {sample.name: sample.value for family in registry.collect() for sample in family.samples}
+            seen.append(counted["lotrisk_records_in_total"])
+            rest = (counted[f"lotrisk_{name}_total"] for name in ("records_out", "tombstones"))
+            balances.append(seen[-1] - sum(rest) - counted.get("lotrisk_dead_letters_total", 0))
+
+    balances: list[float] = []
+    reader = threading.Thread(target=scrape)
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        reader.start()
+        deadline = time.monotonic() + 10
+        while len(set(seen)) < 20 and time.monotonic() < deadline:
+            lane.batch(records=6, size_bytes=1, seconds=0.1, out=3, tombstones=1, dead_letters={"not_json": 2})
+    finally:
+        sys.setswitchinterval(before)
+        over.set()
+        reader.join()
+    assert len(set(seen)) >= 20, "it saw the counters move"
+    assert set(balances) == {0.0}

@@ -40,6 +40,19 @@ def test_a_committed_offset_that_stands_still_under_lag_is_not_alive_and_says_wh
     )
 
 
+def test_a_loop_that_stands_still_is_not_alive_once_it_has_turned() -> None:
+    worker = Worker()
+    worker.now = 500.0
+    assert worker.health.not_live() == (), "it is still starting"
+    worker.health.turned()
+    worker.now = 560.0
+    assert worker.health.not_live() == ()
+    worker.now = 561.0
+    assert worker.health.not_live() == ("the worker's loop has stood still for 61 s",)
+    worker.health.turned()
+    assert worker.health.not_live() == ()
+
+
 def test_a_paused_partition_is_alive_but_not_ready() -> None:
     worker = Worker()
     lane = worker.metrics.lane("dms.parts", 1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import urllib.request
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 
@@ -115,6 +116,17 @@ def test_another_path_is_404_and_nothing_can_be_written() -> None:
             assert answer.status == 405
 
     serve(Said(), ask)
+
+
+def test_a_worker_whose_loop_is_busy_answers_all_the_same() -> None:
+    async def run() -> None:
+        server = await start_web(Said(), Metrics(CollectorRegistry()).registry, "127.0.0.1", 0)
+        for path in ("/livez", "/metrics"):  # asked from this loop's own thread: it can't turn meanwhile
+            with urllib.request.urlopen(f"http://127.0.0.1:{server.port}{path}", timeout=10) as answer:  # noqa: ASYNC210 - on purpose
+                assert answer.status == 200
+        await server.stop()
+
+    asyncio.run(run())
 
 
 def test_a_taken_port_names_itself_and_the_setting() -> None:
