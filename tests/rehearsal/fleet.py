@@ -14,11 +14,14 @@ import urllib.error
 import urllib.request
 from collections import Counter
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
 
 import psutil
+
+from tests.rehearsal.disk import SmallDisk, possible
 
 ROOT = Path(__file__).resolve().parents[2]
 POLL_SECONDS = 0.05
@@ -134,9 +137,16 @@ class Fleet:
         *,
         module: str = "tests.rehearsal.light_worker",
         of_each: Mapping[str, Mapping[str, str]] | None = None,
+        own_disks: bool = False,
     ) -> None:
-        """`environment` is everybody's; `of_each` has more, by worker, which holds for its restarts too."""
+        """`environment` is everybody's; `of_each` has more, by worker, which holds for its restarts too.
+
+        With `own_disks` each worker's state stands on a small file system of its own, where that is possible.
+        """
         self._of_each = of_each or {}
+        self._own_disks = own_disks and possible(directory)
+        self._disks: dict[str, SmallDisk] = {}
+        self._mounted = ExitStack()
         self._largest_file: dict[str, int] = {}
         self.environment = {
             **{name: value for name, value in os.environ.items() if not name.startswith("LOTRISK_")},
@@ -164,14 +174,20 @@ class Fleet:
             worker.send(signal.SIGKILL)
         for worker in self.workers.values():
             worker.close()
+        self._mounted.close()
 
     def start(self, name: str, *, restart: bool = True, **more: str) -> WorkerProcess:
         """Start worker `name` with `more` variables on top; `restart` says whether it is started again if it ends."""
         with self._lock:
             self._started += 1
+            command = self._command
+            if self._own_disks:
+                if name not in self._disks:
+                    self._disks[name] = self._mounted.enter_context(SmallDisk(self.state_of(name)))
+                command = self._disks[name].inside(command, ROOT)
             worker = WorkerProcess(
                 name,
-                self._command,
+                command,
                 {
                     "LOTRISK_STATE_DIR": str(self.state_of(name)),
                     "REHEARSAL_ORDERS": str(self._directory / f"orders-{name}"),
@@ -195,7 +211,13 @@ class Fleet:
         return self._directory / f"state-{name}"
 
     def fill_disk(self, name: str) -> None:
-        """To the worker `name` and its restarts the disk is full, until `free_disk`; its log gets a little more."""
+        """To the worker `name` and its restarts the disk is full, until `free_disk`.
+
+        Without a disk of its own no file of its can grow any more, and its log gets a little more.
+        """
+        if self._own_disks:
+            self._disks[name].fill()
+            return
         worker = self.workers[name]
         self._largest_file[name] = worker.log.stat().st_size + FULL_BYTES
         if worker.alive:
@@ -203,6 +225,9 @@ class Fleet:
 
     def free_disk(self, name: str) -> None:
         """There is room again."""
+        if self._own_disks:
+            self._disks[name].free()
+            return
         self._largest_file.pop(name, None)
         if self.workers[name].alive:
             limit_files(self.workers[name].process.pid, resource.RLIM_INFINITY)

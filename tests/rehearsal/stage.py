@@ -29,9 +29,13 @@ class Stage:
         partitions: int = 4,
         of_each: Mapping[str, Mapping[str, str]] | None = None,
         releases: Sequence[Release] = (),
+        own_disks: bool = False,
         **settings: Any,
     ) -> None:
-        """`of_each`: variables of single workers; `releases`: see `Shelf`; `settings` are everybody's."""
+        """`of_each`: variables of single workers; `releases`: see `Shelf`; `own_disks`: see `Fleet`.
+
+        `settings` are everybody's.
+        """
         self.today = DAY
         self.shelf = Shelf(releases)
         self._clock = directory / "clock"
@@ -42,6 +46,7 @@ class Stage:
             directory,
             module="tests.rehearsal.vehicle_worker",
             of_each=of_each,
+            own_disks=own_disks,
         )
         self.desk = RehearsalDesk(self.ground.settings)
 

@@ -153,7 +153,7 @@ def cable_is_slow(chaos: Chaos) -> None:
 
 
 def disk_is_full(chaos: Chaos) -> None:
-    """No file of a worker grows any more: it ends, and comes back once there is room."""
+    """The file system of a worker's state has no byte left: it ends, and comes back once there is room."""
     name = chaos.chance.choice(NAMES)
     chaos.works_without(name, lambda: [fleet.fill_disk(name) for fleet in chaos.fleets()])
 
@@ -216,7 +216,7 @@ def test_chaos_ends_with_balanced_books(
         for directory in directories:
             directory.mkdir()
         stage = stack.enter_context(
-            Stage(kafka.bootstrap_servers, directories[0], variant="shuffle", of_each=of_each, **SHORT)
+            Stage(kafka.bootstrap_servers, directories[0], variant="shuffle", of_each=of_each, own_disks=True, **SHORT)
         )
         light = stack.enter_context(
             Ground(
@@ -224,7 +224,7 @@ def test_chaos_ends_with_balanced_books(
             )
         )  # fmt: skip
         environment = light.environment(REHEARSAL_VARIANT="shuffle", LOTRISK_FAILPOINTS="batch.delivered=sleep:50")
-        light_fleet = stack.enter_context(Fleet(environment, directories[1], of_each=of_each))
+        light_fleet = stack.enter_context(Fleet(environment, directories[1], of_each=of_each, own_disks=True))
         chaos = Chaos(kafka, wiring, stage, light, light_fleet, chance)
         for fleet in chaos.fleets():
             for name in NAMES:

@@ -38,7 +38,7 @@ def test_a_broker_that_answers_too_late_ends_the_worker_before_the_commit(
 def test_a_state_directory_on_a_full_disk(broker: Broker, tmp_path: Path) -> None:
     """The worker says which directory and what to do, and ends; the other one works; with room it comes back."""
     with Ground(broker.bootstrap_servers, **SHORT) as ground:
-        with two_workers(ground, tmp_path) as fleet:
+        with two_workers(ground, tmp_path, own_disks=True) as fleet:
             fleet.fill_disk("a")
             wait_until(
                 lambda: any(f"state directory {fleet.state_of('a')}" in log for log in fleet.logs()), 60,
