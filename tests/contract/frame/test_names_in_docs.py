@@ -61,7 +61,7 @@ def test_what_a_page_names_exists(page: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["lotrisk_records_gone_total", "lotrisk:lag:sum", "LOTRISK_PARTITION", "LotriskNoCoffee", "lotrisk_brew_*"]
+    "name", ["lotrisk_records_gone_total", "lotrisk:lag:sum", "LOTRISK_COFFEE", "LotriskNoCoffee", "lotrisk_brew_*"]
 )
 def test_a_name_that_does_not_exist_is_found(name: str) -> None:
     assert unknown(f"see `{name}`, or {name}")
