@@ -50,7 +50,11 @@ class VehicleProfile:
 
 def vehicle_profile(vin: str, stated: str | None, context: Context) -> VehicleProfile:
     """Decode, origin, line, bill and exposure of a VIN. Memoised by its pattern."""
-    facts = decode_vin(vin, context)
+    return profile_of(decode_vin(vin, context), stated, context)
+
+
+def profile_of(facts: VinFacts, stated: str | None, context: Context) -> VehicleProfile:
+    """The profile of every VIN that decodes so."""
     memo = context.memo("vehicle_profiles")
     key = (facts.pattern, stated)
     found = memo.get(key)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import logging
 import time
 from bisect import bisect_right
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, date, datetime
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from streams.clock import Clock
 from streams.enrich.context import Context
+from streams.enrich.warming import warm
 from streams.policy.book import Book, BookNumber, build_book
 from streams.reference import Reference
 from streams.reference.trade import TradeReference
@@ -36,7 +37,9 @@ class Prepared(NamedTuple):
     overrides: tuple[MeasureRecord, ...]
     published: datetime | None
     today: date
-    book: Book
+    context: Context
+    steps: Iterator[None]
+    """What its first records would make, to be made in advance, a step at a time; see `streams.enrich.warming`."""
 
 
 def book_on(
@@ -118,7 +121,7 @@ class Books:
         if today > self._today:
             self._today = today
             if self._next is not None and today >= self._next:
-                self._replace(self._book())
+                self._replace(self._context.under(self._book()))
 
     @property
     def since(self) -> datetime:
@@ -149,23 +152,25 @@ class Books:
         )
         book.view()
         published = None if changed_ms is None else datetime.fromtimestamp(changed_ms / 1000, UTC)
-        return Prepared(tuple(overrides), published, today, book)
+        context = self._context.under(book)
+        return Prepared(tuple(overrides), published, today, context, warm(self._context, context))
 
     def publish(self, prepared: Prepared) -> None:
         """Put in force what `trade.policy` holds: one event, one book. One that is not above the last is ignored."""
-        number = prepared.book.number
+        number = prepared.context.book.number
         if (number.epoch, number.offset) <= (self._epoch, self._offset):
             return
         self._overrides, self._epoch, self._offset = prepared.overrides, number.epoch, number.offset
         self._published = prepared.published
-        self._replace(prepared.book if prepared.today == self._today else self._book())
+        self._replace(prepared.context if prepared.today == self._today else self._context.under(self._book()))
 
-    def _replace(self, book: Book) -> None:
+    def _replace(self, context: Context) -> None:
+        book = context.book
         self._next = self._boundary_after(book)
         if book.number <= self.number:
             return
         log.info("book %s replaces %s", book.number, self.number)
-        self._context = self._context.under(book)
+        self._context = context
         for listener in self._listeners:
             listener(book)
 

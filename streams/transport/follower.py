@@ -20,6 +20,7 @@ from streams.settings import Settings
 from streams.topics import POLICY
 from streams.transport.books import Books
 from streams.transport.heartbeat import read_standings
+from streams.transport.pace import in_turns
 from streams.transport.policy_log import EPOCH_KEY, PolicyLog, Refused
 from streams.transport.preflight import TopicsNotReadyError, described_topics
 from streams.transport.reading import STALLED_SECONDS, how_to_mend, why_unseen
@@ -193,6 +194,7 @@ class PolicyFollower:
             prepared = await asyncio.to_thread(
                 self._books.prepare, known.overrides, known.epoch, known.offset, known.changed_ms
             )
+            await in_turns(prepared.steps)
             await failpoints.reach("book.prepared")
             self._books.publish(prepared)
             await failpoints.reach("book.changed")

@@ -1,0 +1,49 @@
+"""A book that was warmed says the same as one that was not, and makes little more for what came by before."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import orjson
+
+from streams import reference
+from streams.enrich.context import Context
+from streams.enrich.vehicle import enrich_vehicle
+from streams.enrich.warming import warm
+from streams.feeds.lot.write import LotRequest, records
+from streams.policy.book import build_book
+
+REFERENCE = reference.load()
+TODAY = date(2026, 10, 1)
+VEHICLES = [
+    (f"{row['dealer_id']}:{row['vin']}".encode(), orjson.dumps(row))
+    for row in records(LotRequest(vehicles=200, parts=0, as_of=TODAY))
+]
+
+
+def test_a_warmed_book_says_the_same_and_has_the_profiles_and_schedules_of_the_last_one() -> None:
+    before = Context(REFERENCE, build_book(REFERENCE.trade, TODAY))
+    for key, value in VEHICLES:
+        enrich_vehicle(key, value, before)
+    book = build_book(REFERENCE.trade, TODAY, offset=1)
+    warmed, cold = before.under(book), before.under(book)
+    steps = sum(1 for _ in warm(before, warmed))
+    assert steps > 100
+    names = ("schedules", "vehicle_profiles", "threats", "vehicle_exposures")
+    assert all(warmed.memo(name).keys() == before.memo(name).keys() for name in names)
+    names = (*names, "invoices")
+    made = {name: len(warmed.memo(name)) for name in names}
+    for key, value in VEHICLES:
+        assert enrich_vehicle(key, value, warmed) == enrich_vehicle(key, value, cold)
+    assert made == {name: len(warmed.memo(name)) for name in names}
+
+
+def test_warming_may_be_left_at_any_step() -> None:
+    before = Context(REFERENCE, build_book(REFERENCE.trade, TODAY))
+    for key, value in VEHICLES[:20]:
+        enrich_vehicle(key, value, before)
+    warmed, cold = (before.under(build_book(REFERENCE.trade, TODAY, offset=1)) for _ in range(2))
+    for _ in zip(range(7), warm(before, warmed), strict=False):
+        pass
+    for key, value in VEHICLES:
+        assert enrich_vehicle(key, value, warmed) == enrich_vehicle(key, value, cold)
