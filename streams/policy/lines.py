@@ -113,7 +113,8 @@ class LineIndex:
             if span is None:
                 return LineMatch(typed, (), None, False, False)
             leaves = [Leaf(number, *span, self._mask(number, False)) for number in (digits, *below)]
-            return LineMatch(typed, tuple(leaves), digits, False, False)
+            # Suffixes that lists name may be all there are of a line whose rest the book doesn't hold.
+            return LineMatch(typed, tuple(leaves), None if below else digits, False, False)
         leaves = []
         for number in rated:
             row = self._rows[self._row(number) or ""]
