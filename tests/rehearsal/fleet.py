@@ -203,8 +203,10 @@ class Fleet:
             return worker
 
     def kill(self, name: str) -> None:
-        """kill -9; the supervisor starts it again."""
-        self.workers[name].send(signal.SIGKILL)
+        """kill -9; the supervisor starts it again. Returns when it is dead: it would still count as ready before."""
+        worker = self.workers[name]
+        worker.send(signal.SIGKILL)
+        worker.process.wait()
 
     def state_of(self, name: str) -> Path:
         """The state directory of worker `name`."""
