@@ -11,22 +11,23 @@ import pytest
 
 from deploy.prometheus.generate import ROOT
 from tests.deploy.prometheus.failures import FAILURES, Failure
-from tests.deploy.prometheus.stage import PACE, Stage
+from tests.deploy.prometheus.stage import Stage
 from tests.wire.kafka_io import wait_until
 
-FIRE_SECONDS = 60.0
-RESOLVE_SECONDS = 90.0
-CALM_SECONDS = 90.0
-QUIET_SECONDS = 10.0
+FIRE_MINUTES = 60.0
+RESOLVE_MINUTES = 90.0
+QUIET_MINUTES = 10.0
+"""Of the rules' time: seconds at a pace of 60."""
+CALM_SECONDS = 120.0
 REPORT = ROOT / "build" / "deploy" / "alerts-tried.md"
 
-HEAD = f"""\
+HEAD = """\
 # Alerts, tried
 
 <!-- Written by `make test-live` to build/deploy/alerts-tried.md; this is one run's. -->
 
-A real Prometheus and Alertmanager on real workers and Apache Kafka. The rules run at a pace of {PACE.scale:g}: a minute
-of theirs takes a second, {PACE.scrape_seconds:g} s between two scrapes. Seconds count from the failure to the message
+A real Prometheus and Alertmanager on real workers and Apache Kafka. The rules run at a pace of {scale:g}: a minute
+of theirs takes {minute:g} s, {scrape:g} s between two scrapes. Seconds count from the failure to the message
 at the webhook, and from the first step against it to the message that it is over.
 
 | rule | failure | seconds to fire | seconds to resolve |
@@ -65,7 +66,9 @@ class Tried:
             f"| {row.alert} | {row.failure} | {cell(row.to_fire)} | {cell(row.to_resolve)} |"
             for row in self.rows.values()
         ]
-        return HEAD + "\n".join(rows) + "\n"
+        pace = self.stage.pace
+        head = HEAD.format(scale=pace.scale, minute=60 / pace.scale, scrape=pace.scrape_seconds)
+        return head + "\n".join(rows) + "\n"
 
 
 def make_happen(tried: Tried, failure: Failure) -> list[tuple[Row, float]]:
@@ -78,7 +81,7 @@ def make_happen(tried: Tried, failure: Failure) -> list[tuple[Row, float]]:
     def noisy() -> list[str]:
         return [name for name in names if webhook.quiet_since(name) is None]
 
-    wait_until(lambda: not noisy(), RESOLVE_SECONDS, what=lambda: f"{noisy()} still fire before it")
+    wait_until(lambda: not noisy(), stage.minutes(RESOLVE_MINUTES), what=lambda: f"{noisy()} still fire before it")
     wait_until(stage.is_calm, CALM_SECONDS, what="all is well before it")
     began = time.monotonic()
     failure.begin(stage)
@@ -96,7 +99,8 @@ def make_happen(tried: Tried, failure: Failure) -> list[tuple[Row, float]]:
 
 def _wait_for_fire(tried: Tried, failure: Failure, names: tuple[str, ...], since: float) -> None:
     missing = set(names)
-    deadline = time.monotonic() + FIRE_SECONDS
+    seconds = tried.stage.minutes(FIRE_MINUTES)
+    deadline = time.monotonic() + seconds
     while missing and time.monotonic() < deadline:
         failure.again(tried.stage)
         for name in sorted(missing):
@@ -106,7 +110,7 @@ def _wait_for_fire(tried: Tried, failure: Failure, names: tuple[str, ...], since
                 missing.discard(name)
         time.sleep(0.1)
     if missing:
-        tried.problems.append(f"{failure.what}: {sorted(missing)} did not fire in {FIRE_SECONDS:g} s")
+        tried.problems.append(f"{failure.what}: {sorted(missing)} did not fire in {seconds:g} s")
 
 
 def resolve(tried: Tried, open_rows: list[tuple[Row, float]]) -> list[tuple[Row, float]]:
@@ -130,7 +134,8 @@ def tried(tmp_path_factory: pytest.TempPathFactory, prometheus: str, alertmanage
         result = Tried(stage, began=time.time())
         wait_until(lambda: not stage.query('ALERTS{alertstate="firing"}'), 60, what=stage.said)
         calm = time.monotonic()
-        wait_until(lambda: time.monotonic() - calm > QUIET_SECONDS, QUIET_SECONDS + 5)
+        quiet = stage.minutes(QUIET_MINUTES)
+        wait_until(lambda: time.monotonic() - calm > quiet, quiet + 5)
         result.false_alarms = tuple(
             one.labels["alertname"] for one in stage.webhook.seen if one.firing and one.at > calm
         )
@@ -149,7 +154,7 @@ def tried(tmp_path_factory: pytest.TempPathFactory, prometheus: str, alertmanage
             return not waiting
 
         try:
-            wait_until(over, RESOLVE_SECONDS)
+            wait_until(over, stage.minutes(RESOLVE_MINUTES))
         except TimeoutError:
             result.problems.append(f"did not resolve: {[row.alert for row, _ in waiting]}")
         result.ended = time.time()

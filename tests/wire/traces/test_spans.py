@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import gzip
 import json
 import signal
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -18,6 +15,7 @@ from schemas.cloudevents import TRACEPARENT
 from streams.settings import Settings
 from streams.topics import FLAGS, VEHICLES, VEHICLES_DLQ, VEHICLES_ENRICHED
 from tests.rehearsal.fleet import wait_until
+from tests.rehearsal.sink import Sink
 from tests.wire import kafka_io
 from tests.wire.kafka_io import Raw
 from tests.wire.policy.desk import start_worker
@@ -29,34 +27,17 @@ ASKED = f"00-{TRACE}-{PARENT}-01".encode()
 NOT_ASKED = f"00-{TRACE}-{PARENT}-00".encode()
 
 
-class Collector:
-    """An OTLP collector: an HTTP server that keeps the spans it is sent."""
+class Collector(Sink):
+    """An OTLP collector that keeps the spans it is sent."""
 
     def __init__(self) -> None:
         self.spans: list[Span] = []
-        collector = self
+        super().__init__(self._take)
 
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["content-length"]))
-                if self.headers.get("content-encoding") == "gzip":
-                    body = gzip.decompress(body)
-                for resource in ExportTraceServiceRequest.FromString(body).resource_spans:
-                    for scope in resource.scope_spans:
-                        collector.spans += scope.spans
-                self.send_response(200)
-                self.end_headers()
-
-            def log_message(self, *_: object) -> None:
-                pass
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self._server.server_port}"
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
-
-    def close(self) -> None:
-        self._server.shutdown()
-        self._server.server_close()
+    def _take(self, body: bytes) -> None:
+        for resource in ExportTraceServiceRequest.FromString(body).resource_spans:
+            for scope in resource.scope_spans:
+                self.spans += scope.spans
 
 
 @pytest.fixture
