@@ -160,6 +160,11 @@ class EnrichedGroup(BaseModel):
     totals: GroupTotals
     controls: GroupControls
     flags: tuple[Flag, ...] = ()
+    behind: tuple[str, ...] | None = Field(
+        None,
+        description="Input partitions, `topic/partition`, whose records were not all right under the book yet when the "
+        "group was judged, a minute after the book came. Its flags are then of low confidence.",
+    )
     book: str = Field(description="Number of the policy book the group was rated under.")
     customer_facing_ok: Literal[False] = False
 

@@ -44,11 +44,13 @@ class Context:
     A context belongs to one book. It has no clock; the day in force is `book.day`.
     """
 
-    __slots__ = ("_book_text", "_lasting", "_memos", "book", "reference")
+    __slots__ = ("_book_text", "_lasting", "_memos", "behind", "book", "reference")
 
     def __init__(self, reference: Reference, book: Book) -> None:
         self.reference = reference
         self.book = book
+        self.behind: frozenset[str] = frozenset()
+        """For groups: the input partitions, `topic/partition`, whose records are not all right under the book yet."""
         self._book_text: str | None = None
         self._memos: dict[str, Memo[Hashable, object]] = {}
         self._lasting: dict[str, Memo[Hashable, object]] = {}
@@ -64,6 +66,13 @@ class Context:
         """A context of the same reference data under another book, with what doesn't depend on the book kept."""
         context = Context(self.reference, book)
         context._lasting = self._lasting
+        return context
+
+    def waiting_for(self, behind: frozenset[str]) -> Context:
+        """The same context, sharing every memory, with other partitions behind."""
+        context = Context(self.reference, self.book)
+        context._lasting, context._memos, context._book_text = self._lasting, self._memos, self._book_text
+        context.behind = behind
         return context
 
     def memo(self, name: str) -> Memo[Hashable, object]:

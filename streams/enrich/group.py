@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import orjson
 
 from streams.enrich.cents import usd
 from streams.enrich.context import Context
+from streams.enrich.flags import Candidate
 from streams.enrich.group_flags import Standing, group_flags, standing
 from streams.enrich.group_totals import GroupTotal
 from streams.enrich.outcome import Enriched, Outcome, Reason, Rejected, Removed
 from streams.policy.history import legal_status
+
+BEHIND: Final = "group_behind"
+"""The note of a group that was judged while records of it were not right under the book yet."""
+_OF_THE_BOOK: Final = frozenset({"operator_confirmed_status"})
+"""Facts that a flag misses which no record can settle."""
 
 Json = dict[str, object]
 
@@ -21,7 +29,7 @@ def enrich_group(key: bytes | None, value: bytes | None, context: Context) -> Ou
     if value is None:
         return Removed(key)
     try:
-        partials = orjson.loads(value)["partials"]
+        partials: dict[str, dict[str, object]] = orjson.loads(value)["partials"]
         total = GroupTotal(partials.values())
     except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError, AssertionError) as error:
         return Rejected(Reason.TOTAL_MALFORMED, f"{key!r} holds no partials: {error!r}")
@@ -30,14 +38,23 @@ def enrich_group(key: bytes | None, value: bytes | None, context: Context) -> Ou
     totals = total.members()
     if threats := _threats(total, stands, context):
         totals["threatened"] = threats
+    behind = sorted(context.behind.intersection(partials))
+    flags = group_flags(kind, name, total, context)
     members: Json = {
         "kind": kind,
         "totals": totals,
         "controls": _controls(total, stands),
         "customer_facing_ok": False,
     }
+    if behind:
+        members["behind"] = behind
+        flags = tuple(flag if flag.top_missing_fact in _OF_THE_BOOK else _unsettled(flag) for flag in flags)
     body = b"%b,%b" % (value[:-1], orjson.dumps(members)[1:-1])
-    return Enriched(key, body, context.book_text, group_flags(kind, name, total, context), (), len(value) - 1)
+    return Enriched(key, body, context.book_text, flags, (BEHIND,) if behind else (), len(value) - 1)
+
+
+def _unsettled(flag: Candidate) -> Candidate:
+    return flag._replace(confidence="L", top_missing_fact="rerating_unfinished")
 
 
 def _threats(total: GroupTotal, stands: Standing, context: Context) -> Json:

@@ -13,6 +13,7 @@ from schemas.group import GroupPartial
 from streams.enrich.cents import usd
 from streams.enrich.contribution import GRAMS, UNITS
 from streams.enrich.outcome import Reason, Rejected
+from streams.policy.book import BookNumber
 
 _SEPARATOR: Final = b"|"
 """No topic's name has one, so a key is read from its end, whatever the group's name holds."""
@@ -21,6 +22,9 @@ _COUNTS: Final = ("records", "units_e3", "value_cents", "value_unknown", "landed
 _RANGES: Final = ("landed_cents", "replacement_cents", "change_cents")
 _TABLES: Final = ("grams_e4", "threatened", "open_flags")
 _SHARES: Final = ("origins", "models")
+
+RATED: Final = b"lotrisk.rated"
+"""In the place of a group: how far an input partition is with re-rating."""
 
 Json = dict[str, object]
 
@@ -39,7 +43,12 @@ class TotalKey(NamedTuple):
 
 
 def read_total_key(key: bytes) -> TotalKey | None:
-    """Take a key apart; None where it is none."""
+    """Take a key apart; None where it is none, or that of `rated_key`."""
+    place = _place(key)
+    return place if place is not None and place.group != RATED else None
+
+
+def _place(key: bytes) -> TotalKey | None:
     parts = key.rsplit(_SEPARATOR, 2)
     if len(parts) != 3 or not all(parts) or not parts[2].isdigit():
         return None
@@ -50,16 +59,42 @@ def read_total_key(key: bytes) -> TotalKey | None:
         return None
 
 
+class Rated(NamedTuple):
+    """All that an input partition (`topic/partition`) holds is right under a book, and its totals have been told."""
+
+    source: str
+    book: BookNumber
+
+
+def rated_key(topic: str, partition: int) -> bytes:
+    """The key under which one partition of an input topic says how far it is; it stands in every partition."""
+    return total_key(RATED.decode(), topic, partition)
+
+
+def read_rated(key: bytes | None, value: bytes | None) -> Rated | None:
+    """What a record says of re-rating; None where it is about something else, or can't be read."""
+    place = _place(key) if key is not None and key.startswith(RATED) else None
+    if place is None or place.group != RATED or value is None:
+        return None
+    try:
+        return Rated(f"{place.topic}/{place.partition}", BookNumber.parse(orjson.loads(value)["book"]))
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return None
+
+
 def join_total(
     key: bytes | None, value: bytes | None, held: Callable[[bytes], bytes | None]
-) -> tuple[bytes, bytes | None] | Rejected:
+) -> tuple[bytes, bytes | None] | Rejected | None:
     """One record of `lotrisk.totals` put into its group: the group's key and its canonical record, None without any.
 
-    `held` gives the canonical record of a group as it stands. A partial older than the one held changes nothing.
+    `held` gives the canonical record of a group as it stands. A partial older than the one held changes nothing. What
+    belongs to no group, since it only says how far re-rating is, is None.
     """
-    place = read_total_key(key) if key is not None else None
+    place = _place(key) if key is not None else None
     if place is None:
         return Rejected(Reason.TOTAL_MALFORMED, f"the key {key!r} is not group|topic|partition")
+    if place.group == RATED:
+        return None
     group, source = place.group, f"{place.topic}/{place.partition}"
     before = held(group)
     fields: Json = orjson.loads(before) if before is not None else {"group": group.decode(), "partials": {}}

@@ -43,6 +43,8 @@ async def join_records(
     turn_ends = time.perf_counter() + _SLICE_SECONDS
     for record in records:
         outcome = join(record.key, record.value, now)
+        if outcome is None:
+            continue
         if isinstance(outcome, Rejected):
             refuse(record, outcome)
             continue

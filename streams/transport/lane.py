@@ -21,6 +21,7 @@ from streams.transport.lease import Lease
 from streams.transport.outbox import Outbox
 from streams.transport.rater import BookBehindError, Findings, LanePlace, Rater
 from streams.transport.rerating import RerateSlot, Rerating
+from streams.transport.settling import LOOK_SECONDS, Settling
 from streams.transport.totals import LaneTotals
 
 if TYPE_CHECKING:
@@ -81,8 +82,11 @@ class Lane:
         seal: Callable[[RecordBatch], None],
         pause: Callable[[str], None],
         fatal: Callable[[BaseException], None],
+        is_full: Callable[[RecordBatch], bool],
+        settling: Settling | None = None,
         tracing: Tracing | None = None,
     ) -> None:
+        """`settling`, for a lane of groups: what they wait for. `is_full`: whether nothing joins a batch any more."""
         self.place = place
         self.lease = lease
         self.outbox = outbox
@@ -92,7 +96,10 @@ class Lane:
         self.paused_because: str | None = None
         self._turns = turns
         self._slot = slot
-        self._context = context
+        self._context_in_force = context
+        self._settling = settling
+        self._is_full = is_full
+        self._behind: frozenset[str] = frozenset()
         self._since = since
         self._seal = seal
         self._pause = pause
@@ -142,6 +149,7 @@ class Lane:
     def book_changed(self) -> None:
         """A new book is in force: what is held has to be brought up to it."""
         self._rerating.due()
+        self._totals.rerating()
         self._arrived.set()
 
     async def _run(self) -> None:
@@ -175,10 +183,13 @@ class Lane:
         turn = _Turn(self._turns, self._slot if slotted else None)
         try:
             await turn.begin()
+            if self._must_settle():
+                return
             batch, self._inbox = self._inbox, None
             if not self.lease.begin():
                 return
             try:
+                self._settle()
                 if batch is not None:
                     self._seal(batch)
                     self._in_work = batch
@@ -193,8 +204,38 @@ class Lane:
         finally:
             turn.over()
 
+    def _context(self) -> Context:
+        """The context in force; of groups with the partitions that are behind."""
+        context = self._context_in_force()
+        return context.waiting_for(self._behind) if self._behind else context
+
+    def _settle(self) -> None:
+        """Groups are judged now: by what has come, whoever is behind."""
+        if self._settling is None:
+            return
+        behind = self._settling.behind(self._context_in_force().book.number)
+        if behind and behind != self._behind:
+            log.warning(
+                "%s[%d]: groups are judged, with low confidence, while records of %s are not right under the book yet",
+                self._source, self.place.partition, ", ".join(sorted(behind)),
+            )  # fmt: skip
+        self._behind = behind
+
+    def _must_settle(self) -> bool:
+        """Whether this is a lane of groups, and not all that adds to them is right under the book in force."""
+        settling, inbox = self._settling, self._inbox
+        if settling is None or self.lease.is_over:
+            return False
+        settling.look(inbox)
+        if inbox is not None and self._is_full(inbox):
+            return False
+        return settling.seconds_left(self._context_in_force().book.number) > 0
+
     async def _next(self) -> bool:
         """Wait until there is a batch, held records below the book in force, or totals to tell; in this order."""
+        while self._must_settle():
+            # Records join a batch that waits without a sign.
+            await asyncio.sleep(LOOK_SECONDS)
         left = self._totals_left()
         if self._inbox is None and self._is_rated() and (left is None or left > 0):
             timer = None if left is None else asyncio.get_running_loop().call_later(left, self._arrived.set)
@@ -334,6 +375,8 @@ class Lane:
         elif found.rebooked:
             self.state.rebook(found.rebooked, found.book)
         self._rerating.applied(found)
+        if self._rerating.is_at(found.book):
+            self._totals.rated(found.book)
 
     async def _tell(self, turn: _Turn) -> None:
         """Tell of what the partition's totals have come to, in a transaction of its own: nothing else goes on."""

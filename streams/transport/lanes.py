@@ -33,6 +33,7 @@ from streams.transport.outbox import Outbox
 from streams.transport.pipeline import Pipeline
 from streams.transport.rater import LanePlace
 from streams.transport.rerating import RerateSlot
+from streams.transport.settling import Settling
 from streams.transport.totals import groups_told
 
 if TYPE_CHECKING:
@@ -126,6 +127,10 @@ class Lanes:
     def is_full(self, batch: RecordBatch) -> bool:
         """Whether a waiting batch is large enough for its partition not to be fetched for now."""
         settings, lanes = self._settings, self._sharing
+        pipeline = self._pipelines.get(batch.topic)
+        if pipeline is not None and pipeline.join is not None:
+            # Parts of groups wait until all have come that one new book leads to: they are few, and not cut short.
+            return len(batch) >= settings.max_waiting_records or batch.bytes >= settings.max_batch_bytes
         return len(batch) >= min(
             settings.max_batch_records, settings.max_waiting_records // lanes
         ) or batch.bytes >= min(settings.max_batch_bytes, settings.max_waiting_bytes // lanes)
@@ -282,8 +287,19 @@ class Lanes:
             seal=fetching.seal,
             pause=pause,
             fatal=self._fatal,
+            is_full=self.is_full,
+            settling=None if place.pipeline.join is None else Settling(self._adding()),
             tracing=self._tracing,
         )
+
+    def _adding(self) -> set[str]:
+        """The input partitions that add to groups, on whatever worker."""
+        return {
+            f"{topic}/{partition}"
+            for topic, pipeline in self._pipelines.items()
+            if pipeline.totals is not None
+            for partition in range(self.partition_counts[topic])
+        }
 
     def _state(self, tp: TP, place: LanePlace) -> PartitionState:
         if self._states is None:

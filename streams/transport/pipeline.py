@@ -12,8 +12,11 @@ from streams.topics import Topic
 
 Enrich = Callable[[bytes | None, bytes | None, Context], Outcome]
 """A pure function of key, value and context."""
-Join = Callable[[bytes | None, bytes | None, Callable[[bytes], bytes | None]], tuple[bytes, bytes | None] | Rejected]
-"""A pure function of key, value and what is held: the key that the record belongs to, and what is held there then."""
+Join = Callable[
+    [bytes | None, bytes | None, Callable[[bytes], bytes | None]], tuple[bytes, bytes | None] | Rejected | None
+]
+"""A pure function of key, value and what is held: the key that the record belongs to, and what is held there then; None
+for a record that is no part of anything."""
 Unmoved = Callable[[Context, Context], Callable[[bytes, bytes], bool]]
 """From two books of the same reference data to a function of key and canonical record: whether the second is known to
 say the same of it as the first."""

@@ -31,6 +31,7 @@ from streams import __version__
 from streams.enrich import contribution
 from streams.enrich.context import Context
 from streams.enrich.episodes import NO_FLAGS, Cause, FlagEvent, OpenFlag, event_members, flags_json, merge, read_flags
+from streams.enrich.group import BEHIND
 from streams.enrich.outcome import Enriched, Outcome, Reason, Rejected, Removed
 from streams.policy.book import BookNumber
 from streams.state import layout
@@ -39,7 +40,7 @@ from streams.state.view import Gone, Held, PartitionState
 from streams.topics import FLAGS
 from streams.transport.batch import InputRecord, RecordBatch
 from streams.transport.dlq_limit import DlqLimit, Tripped
-from streams.transport.joining import join_records
+from streams.transport.joining import Joined, join_records
 from streams.transport.outbox import Draft, record_fits
 from streams.transport.partitioning import count_elsewhere
 from streams.transport.pipeline import Pipeline
@@ -136,6 +137,8 @@ class Rater:
         self._tracing = tracing
         self._state = state
         self._limit = limit
+        self._behind: set[bytes] = set()
+        """Groups that were judged while partitions of theirs were behind."""
         self._source = place.source
         self._enriched = place.enriched
         dead_letters = place.pipeline.dead_letters
@@ -159,7 +162,7 @@ class Rater:
         now_ms = int(time.time() * 1000)
         limit = self._limit.copy()
         accepted = 0
-        records = await self._joined(found, batch)
+        records = await self._joined(found, batch, context)
         turn_ends = time.perf_counter() + SLICE_SECONDS
         for number, record in enumerate(records, 1):
             span = None if self._tracing is None else self._begin(found, record, self._tracing)
@@ -188,7 +191,7 @@ class Rater:
             found.notes["wrong_partition"] += misplaced
         return found
 
-    async def _joined(self, found: Findings, batch: RecordBatch) -> Sequence[InputRecord]:
+    async def _joined(self, found: Findings, batch: RecordBatch, context: Context) -> Sequence[InputRecord]:
         """The batch's records; where they are parts of what is enriched, one a key, and the others are superseded."""
         join = self._place.pipeline.join
         if join is None:
@@ -199,6 +202,15 @@ class Rater:
 
         records = await join_records(batch.records, join, self._state.canonical, refuse)
         found.superseded += len(batch) - len(records) - len(found.buried)
+        if self._behind and not context.behind:
+            # What was judged before all had come is judged again, in the place of the batch's last record.
+            last, theirs = batch.records[-1], {record.key for record in records}
+            records += [
+                Joined(key, canonical, last.headers, last.offset, last.timestamp)
+                for key in sorted(self._behind - theirs)
+                if (canonical := self._state.canonical(key)) is not None
+            ]
+            self._behind.clear()
         return records
 
     def rerate(
@@ -317,6 +329,8 @@ class Rater:
         `moment`: when what changed did so; None means at the input's own time.
         """
         key, body = outcome.key, outcome.body
+        if outcome.notes and BEHIND in outcome.notes:
+            self._behind.add(key)
         flags = NO_FLAGS
         still: tuple[OpenFlag, ...] = ()
         events: tuple[FlagEvent, ...] = ()
@@ -336,7 +350,7 @@ class Rater:
         value, marks = layout.finish(
             body, flags, outcome.book, canonical_end=outcome.canonical_end, updated_at_ms=updated_ms, digest=digest
         )
-        headers: Headers = self._headers_for(order).headers(order.offset, outcome.book, input_ms, trace)
+        headers = self._headers(self._headers_for(order), key, order, input_ms, trace)
         headers.append((layout.HEADER, marks))
         if adds:
             headers.append((contribution.HEADER, adds))
@@ -349,6 +363,14 @@ class Rater:
         replaces = _replaced(found, key, held)
         found.published[key] = Held(digest, order, updated_ms, number, flags, canonical, adds, replaces)
         return True
+
+    def _headers(
+        self, template: HeaderTemplate, key: bytes, order: OrderKey, input_ms: int, trace: bytes | None
+    ) -> Headers:
+        if self._place.pipeline.join is None:
+            return template.headers(order.offset, order.book, input_ms, trace)
+        # One record may lead to several groups: the id tells them apart.
+        return template.headers_of(key.decode(), order.offset, order.book, input_ms, trace)
 
     def _headers_for(self, order: OrderKey) -> HeaderTemplate:
         if order.topic_id == self._place.topic_id:
@@ -377,7 +399,7 @@ class Rater:
             cause = Cause(rfc3339(record.timestamp), order.topic_id, self._place.partition, record.offset, number)
             _, events = merge(key, read_flags(held.flags), (), cause)
             self._announce(found, key, events, order, trace)
-        headers = self._removed_headers.headers(record.offset, number, record.timestamp, trace)
+        headers = self._headers(self._removed_headers, key, order, record.timestamp, trace)
         found.draft.add(self._enriched, key, None, headers, _output_time(record, now_ms, found.notes))
         found.published[key] = Gone(order, _replaced(found, key, held))
         found.tombstones += 1
@@ -391,8 +413,9 @@ class Rater:
             members = {**self._identity(key), **event_members(event)}
             template = self._template(_FLAG_EVENT[event.change.value], order.topic_id)
             # One record may raise several flags: the id tells them apart.
-            headers = template.headers_of(event.flag.type, order.offset, order.book, NO_TIME_MS, trace)
             flag_key = key + b":" + event.flag.type.encode()
+            subject = event.flag.type if self._place.pipeline.join is None else flag_key.decode()
+            headers = template.headers_of(subject, order.offset, order.book, NO_TIME_MS, trace)
             found.draft.add(self._flags, flag_key, orjson.dumps(members), headers, int(time.time() * 1000))
             found.flag_events[event.change.value] += 1
 

@@ -17,15 +17,17 @@ import orjson
 
 from schemas.cloudevents import EventType, HeaderTemplate
 from streams.enrich.contribution import GRAMS
-from streams.enrich.group_totals import read_total_key, total_key
+from streams.enrich.group_totals import RATED, rated_key, read_total_key, total_key
 from streams.enrich.totals import LOT, Totals
 from streams.instruments import LaneMetrics, LotShown
 from streams.metrics import LOT_DOLLARS, LOT_DUTY_DOLLARS, LOT_FLAGS, LOT_GRAMS, LOT_RECORDS
 from streams.state.view import PartitionState
 from streams.transport.partitioning import partition_of
 from streams.transport.reading import read_to_end
+from streams.transport.settling import PATIENCE_SECONDS
 
 if TYPE_CHECKING:
+    from streams.policy.book import BookNumber
     from streams.settings import Settings
     from streams.transport.outbox import Draft
     from streams.transport.rater import LanePlace
@@ -40,10 +42,11 @@ _NO_TIME_MS: Final = -1
 
 
 class Told(NamedTuple):
-    """What a draft tells: the groups up to the state's change of this number."""
+    """What a draft tells: the groups up to the state's change of this number, and the book all is right under."""
 
     change: int
     groups: int
+    rated: BookNumber | None
 
 
 class LaneTotals:
@@ -66,6 +69,8 @@ class LaneTotals:
         self._worked = clock()
         self._told = clock()
         self._pause = QUIET_SECONDS
+        self._rerating_since: float | None = clock()
+        self._rated: BookNumber | None = None
 
     def show(self) -> None:
         """Show what the partition adds to the lot."""
@@ -78,14 +83,32 @@ class LaneTotals:
         """The lane has had something to do."""
         self._worked = self._clock()
 
+    def rerating(self) -> None:
+        """A new book is in force: the sums are a mixture from here on."""
+        self._rated = None
+        if self._rerating_since is None:
+            self._rerating_since = self._clock()
+
+    def rated(self, book: BookNumber) -> None:
+        """All that is held is right under `book`: the groups wait to hear that."""
+        self._rerating_since = None
+        self._rated = book
+
     def seconds_left(self) -> float | None:
         """How long until it is time to tell; 0 or less: now; None where there is nothing to tell."""
         # Asked of the state each time: it has them only when it is restored.
         totals = self._state.totals if self._topic else None
-        if totals is None or not totals.changed:
+        if totals is None:
+            return None
+        if self._rated is not None:
+            return 0.0
+        if not totals.changed:
             return None
         quiet = max(self._worked, self._told) + QUIET_SECONDS
-        return min(quiet, self._told + self._pause) - self._clock()
+        due = min(quiet, self._told + self._pause)
+        if self._rerating_since is not None:
+            due = max(due, self._rerating_since + PATIENCE_SECONDS)
+        return due - self._clock()
 
     async def add_due(self, draft: Draft, book: str) -> Told | None:
         """Put into a draft what is to be told, if it is time; `book` is in force."""
@@ -118,14 +141,29 @@ class LaneTotals:
             if time.perf_counter() > turn_ends:
                 await asyncio.sleep(0)
                 turn_ends = time.perf_counter() + _SLICE_SECONDS
+        rated = self._rated
+        if rated is not None:
+            self._add_rated(draft, made, rated, now_ms)
         self._metrics.lot = lot_shown(totals)
-        return Told(change, groups)
+        return Told(change, groups, rated)
+
+    def _add_rated(self, draft: Draft, template: HeaderTemplate, rated: BookNumber, now_ms: int) -> None:
+        """After the totals, wherever groups are: all of this partition is in them under the book."""
+        topic_id, position = self._state.position
+        book = str(rated)
+        value = orjson.dumps({"topic_id": topic_id, "position": position, "book": book})
+        key = rated_key(self._place.source, self._place.partition)
+        for partition in range(self._place.partitions):
+            headers = template.headers_of(f"{RATED.decode()}/{partition}", position, book, _NO_TIME_MS)
+            draft.add_to(partition, self._topic, key, value, headers, now_ms)
 
     def told(self, what: Told) -> None:
         """What `add_due` put into a draft is committed."""
         self._state.told(what.change)
         self._told = self._clock()
         self._pause = max(QUIET_SECONDS, what.groups / GROUPS_A_SECOND)
+        if what.rated == self._rated:
+            self._rated = None
 
 
 def lot_shown(totals: Totals) -> LotShown:

@@ -13,16 +13,21 @@ from schemas.group import GroupPartial
 from streams.agents.groups import PIPELINE as GROUPS
 from streams.agents.vehicles import PIPELINE as VEHICLES
 from streams.enrich.contribution import Contribution, amounts, encode, encode_cell, read
-from streams.enrich.group_totals import total_key
+from streams.enrich.group_totals import read_rated, total_key
 from streams.enrich.totals import Totals
 from streams.instruments import Metrics
 from streams.metrics import LOT_DOLLARS, LOT_GRAMS, LOT_RECORDS
+from streams.policy.book import BookNumber
 from streams.state.view import EveryRecordNew
 from streams.transport.pipeline import Pipeline
 from streams.transport.rater import LanePlace
+from streams.transport.settling import PATIENCE_SECONDS
 from streams.transport.totals import GROUPS_A_SECOND, QUIET_SECONDS, LaneTotals
 
 BLOCK = {"elements_g": {"Nd": (1.0, 2.0, 3.0)}, "content_rule": {"verdict": "below"}}
+
+
+BOOK, NEXT = BookNumber.parse("1.0.-1.2026-09-29"), BookNumber.parse("1.0.0.2026-09-29")
 
 
 def adds(model: str = "A/B", value: int = 100) -> bytes:
@@ -60,6 +65,8 @@ class Scene:
         self.lane = Metrics(CollectorRegistry()).lane("t.dms.vehicles", 1)
         place = LanePlace("t.", "id", 1, 4, pipeline)
         self.totals = LaneTotals(place, self.state, self.lane, lambda: self.now)
+        self.totals.rated(BOOK)
+        self.tell()
 
     def publish(self, *added: bytes, gone: bytes = b"") -> None:
         for one in added:
@@ -154,3 +161,49 @@ def test_what_is_told_is_shown() -> None:
     assert scene.lane.lot[LOT_DOLLARS] == {("vehicle", "JP", "HEV"): 2.0}
     assert scene.lane.lot[LOT_GRAMS] == {("Nd",): 4.0}
     assert orjson.dumps(list(scene.lane.lot[LOT_RECORDS].values())) == b"[2]"
+
+
+def test_while_it_is_rated_again_a_lane_keeps_its_mixed_sums_and_then_tells_all_at_once_and_that_it_is_there() -> None:
+    scene = Scene()
+    scene.totals.rerating()
+    scene.publish(adds())
+    scene.now += PATIENCE_SECONDS - 1
+    assert scene.tell() == []
+    scene.totals.rated(NEXT)
+    assert scene.totals.seconds_left() == 0, "no pause: the groups wait for it"
+    records = scene.tell()
+    told = [(record[0], read_rated(record[2], record[3])) for record in records]
+    assert [rated is None for _, rated in told] == [True] * 4 + [False] * 4, "first the totals, then that they are all"
+    assert [partition for partition, rated in told if rated is not None] == [0, 1, 2, 3]
+    assert {rated.book for _, rated in told if rated is not None} == {NEXT}
+    assert len({header(record[4], ID) for record in records}) == len(records)
+    assert scene.tell() == []
+
+
+def test_a_lane_with_nothing_to_tell_says_that_it_is_there() -> None:
+    scene = Scene()
+    scene.totals.rerating()
+    scene.totals.rated(NEXT)
+    assert len(scene.tell()) == 4
+    assert scene.totals.seconds_left() is None
+
+
+def test_a_lane_that_is_long_about_it_tells_what_it_has_but_not_that_it_is_there() -> None:
+    scene = Scene()
+    scene.totals.rerating()
+    scene.now += PATIENCE_SECONDS / 2
+    scene.totals.rerating()
+    scene.publish(adds())
+    scene.now += PATIENCE_SECONDS / 2
+    assert len(scene.tell()) == 4
+    scene.totals.rated(NEXT)
+    assert len(scene.tell()) == 4, "then that it is"
+
+
+def test_a_book_that_comes_before_it_has_said_so_is_the_one_it_speaks_of() -> None:
+    scene = Scene()
+    scene.totals.rated(BOOK)
+    scene.totals.rerating()
+    assert scene.totals.seconds_left() is None
+    scene.totals.rated(NEXT)
+    assert {one.book for record in scene.tell() if (one := read_rated(record[2], record[3]))} == {NEXT}
