@@ -88,6 +88,9 @@ def classify_vehicle(facts: VinFacts, vehicles: VehicleReference) -> VehicleClas
     """Powertrain, magnets, battery and lines of a decoded VIN."""
     found = _Findings([], [], [])
     facts = _with_known_make(facts, vehicles)
+    if facts.model_year is None:
+        found.missing.append("model_year")
+        found.warnings.append(f"model_year_unknown: position 10 is {facts.pattern[9]}, which stands for no model year")
     powertrain, powertrain_confidence = _powertrain(facts, vehicles, found)
     driven = _all_wheel_drive(facts, vehicles)
     ignition = _ignition(facts, powertrain, vehicles)
