@@ -195,26 +195,33 @@ def _shares(total: GroupTotal, element: str) -> Iterator[tuple[float, str, int]]
 
 
 def _threatened(rule: Threshold, total: GroupTotal, stands: Standing, context: Context) -> Candidate | None:
-    """What is announced is one line; a signed instrument with a date is a warning."""
+    """What is announced is one line, a signed instrument with a date a warning; neither where it is next to nothing."""
     rows = total.tables["threatened"]
     day = context.book.day
-    status = {one: legal_status(stands.measures[one], day) for one in rows if one in stands.measures}
-    coming = sorted(one for one, stands_so in status.items() if stands_so in ("announced", "signed"))
+    signed: dict[str, int] = {}
+    coming: dict[str, int] = {}
+    for one, (_, _, central, high, unsettled) in sorted(rows.items()):
+        status = legal_status(stands.measures[one], day) if one in stands.measures else None
+        if status not in ("announced", "signed"):
+            continue
+        amount = central if status == "signed" and not unsettled else high
+        if abs(amount) * 100 >= rule.at_least_cents * rule.keep_percent:
+            coming[one] = amount
+            if status == "signed":
+                signed[one] = amount
     if not coming:
         return None
-    signed = [one for one in coming if status[one] == "signed"]
     measure = max(signed or coming, key=lambda one: rows[one][3])
-    records, _, central, high, unsettled = rows[measure]
+    records, amount = rows[measure][0], coming[measure]
     if signed:
         first = stands.measures[measure].effective_from
-        amount = high if unsettled else central
         why = f"{measure} is signed, from {first}: about {whole_dollars(amount)} on {records} records"
         flag = candidate(rule, why, rule.confidence)._replace(act_by=first)
     else:
-        amount = high
         why = f"{len(coming)} announced, not law; {measure} may add up to {whole_dollars(amount)} on {records} records"
         flag = _milder(rule, why)
-    return flag._replace(measure=measure, cents_at_stake=min(amount, MOST_CENTS))
+    raises = abs(amount) >= rule.at_least_cents
+    return flag._replace(measure=measure, cents_at_stake=min(amount, MOST_CENTS), raises=raises)
 
 
 def _control_coming(rule: Threshold, total: GroupTotal, stands: Standing) -> Candidate | None:

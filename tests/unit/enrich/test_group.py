@@ -218,6 +218,27 @@ def test_what_is_announced_is_a_digest_and_what_is_signed_a_warning() -> None:
     assert "threatened" not in flags(group("book:all", threatened={"NO-SUCH": [1, 0, 1, 1, 0]}))
 
 
+def test_a_threat_that_comes_to_next_to_nothing_is_not_worth_a_line() -> None:
+    [measure] = [record for record in REFERENCE.trade.measures if record.id == "232-KR-25"]
+    signed = measure.model_copy(
+        update={"status": "signed", "effective_from": date(2026, 12, 1), "recorded_at": date(2026, 9, 1)}
+    )
+    for under in (CONTEXT, context(date(2026, 10, 1), signed)):
+        for little in ([1, 0, 0, 0, 0], [1, 0, 79_900, 79_900, 0]):
+            found = group("book:all", context=under, threatened={"232-KR-25": little})
+            assert "threatened" not in flags(found)
+            assert found.totals.threatened, "it stands in the totals all the same"
+    cut = group(
+        "book:all",
+        context=context(date(2026, 10, 1), signed),
+        threatened={"232-KR-25": [1, -9_000_000, -5_000_000, 0, 0]},
+    )
+    assert flags(cut)["threatened"].dollars_at_stake == "-50000.00"
+    both = {"232-KR-25": [1, 0, 0, 0, 0], "232-SEMI-2": [1, 0, 500_000, 900_000, 0]}
+    flag = flags(group("book:all", context=context(date(2026, 10, 1), signed), threatened=both))["threatened"]
+    assert (flag.severity, flag.measure) == ("info", "232-SEMI-2"), "what is signed and next to nothing does not warn"
+
+
 def test_a_threat_whose_rate_is_not_known_has_no_central_amount() -> None:
     found = group("book:all", threatened={"232-KR-25": [3, 0, 100_000, 250_000, 1]})
     assert found.totals.threatened["232-KR-25"].added_usd == ("0.00", None, "2500.00")
