@@ -173,13 +173,15 @@ async def _serve(settings: Settings, agents: Sequence[Agent], *, remember: bool)
     await heartbeat.start()
     follower.on_read(heartbeat.beat)
     books.on_change(lambda _: heartbeat.beat())
-    watch = loop.create_task(_watch(app, metrics, health, fatal), name="watch")
+    watch = loop.create_task(_watch(app, metrics, health), name="watch")
+    watched = end_when_stuck(health, fatal)
     set_aside()
     log.info("worker ready; health and metrics on http://%s:%d", settings.web_host, web.port)
     try:
         await app.wait(stopping)
     finally:
         _leave_for_sure_within(STOP_SECONDS)
+        watched.set()
         watch.cancel()
         await heartbeat.stop()
         await app.stop()
@@ -213,15 +215,9 @@ def _show_book(metrics: Metrics, book: Book) -> None:
     metrics.book_in_use(str(book.number), verified, unconfirmed)
 
 
-async def _watch(
-    app: LotriskApp, metrics: Metrics, health: WorkerHealth, fatal: Callable[[BaseException], None]
-) -> None:
-    """Keep the lanes' progress and what is shown of states current, and the heap small.
-
-    A worker that looks alive and moves nothing ends itself, to be restarted.
-    """
+async def _watch(app: LotriskApp, metrics: Metrics, health: WorkerHealth) -> None:
+    """Keep the lanes' progress and what is shown of states current, and the heap small."""
     from streams.heap import give_back
-    from streams.web.exits import StalledError
 
     for turn in count():
         health.turned()
@@ -230,9 +226,31 @@ async def _watch(
         # Milliseconds each time, and of every hundredth record they would be seen.
         await asyncio.to_thread(give_back)
         app.lanes.observe_progress()
-        if reasons := health.not_live():
-            fatal(StalledError("; ".join(reasons)))
         await asyncio.sleep(WATCH_SECONDS)
+
+
+def end_when_stuck(
+    health: WorkerHealth, fatal: Callable[[BaseException], None], every: float = WATCH_SECONDS
+) -> threading.Event:
+    """A worker that looks alive and moves nothing ends itself, to be restarted; until the event is set.
+
+    Looked at from a thread of its own, since the loop may be what hangs, and twice in a row: a process that was frozen
+    finds its loop to have stood still, and it turns at once.
+    """
+    from streams.web.exits import StalledError
+
+    over = threading.Event()
+
+    def look() -> None:
+        before: tuple[str, ...] = ()
+        while not over.wait(every):
+            reasons = health.not_live()
+            if reasons and before:
+                fatal(StalledError("; ".join(reasons)))
+            before = reasons
+
+    threading.Thread(target=look, name="stuck", daemon=True).start()
+    return over
 
 
 def _leave_for_sure_within(seconds: float) -> None:

@@ -28,6 +28,7 @@ from streams.connection import aiokafka_options
 from streams.settings import ProcessingGuarantee, Settings
 from streams.transport import wire
 from streams.transport.batch import InputRecord, RecordBatch
+from streams.transport.reconnecting import pace_reconnects
 
 if TYPE_CHECKING:
     from streams.transport.lanes import Lanes
@@ -183,6 +184,7 @@ class Consumer(stock.Consumer):  # type: ignore[misc]  # Faust ships no types
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         check_versions()
+        pace_reconnects()
         super().__init__(*args, **kwargs)
         self._open: dict[TP, RecordBatch] = {}
         self._full: set[TP] = set()
