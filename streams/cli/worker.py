@@ -151,6 +151,8 @@ async def _serve(settings: Settings, agents: Sequence[Agent], *, remember: bool)
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     stopping = loop.create_task(stop.wait())
+    # To restore a lot makes many objects too.
+    set_aside()
     try:
         web = await start_web(health, metrics.registry, settings.web_host, settings.web_port)
         starting = loop.create_task(app.start())

@@ -30,6 +30,7 @@ from streams.state.codec.held import (
     with_book,
 )
 from streams.state.errors import StateDamagedError, StateError, is_rocksdb, translate
+from streams.state.filling import Filling, Fresh, PublishedRecord
 from streams.state.layout import HEADER
 from streams.state.order import book_number, is_stale
 from streams.state.published import read_published
@@ -47,9 +48,6 @@ _CELLS_END: Final = b"t0"
 _TOLD: Final = b"told"
 _WHEN: Final = Struct(">Q")
 _FORGET_AT_ONCE: Final = 256
-_SEEN_SLOTS: Final = 1 << 19
-"""Half a megabyte for each partition that is built anew."""
-
 
 _Outcome = tuple[bytes, bytes, bytes | None, contribution.Part | None, bytes]
 """Key, head (a record's or a marker's), canonical record or None where it stays; what it adds to totals in place of
@@ -63,17 +61,6 @@ class Place(NamedTuple):
     enriched: str
     partition: int
     owned: frozenset[str]
-
-
-class PublishedRecord(Protocol):
-    """What the state reads of a record of the enriched topic."""
-
-    @property
-    def key(self) -> bytes | None: ...
-    @property
-    def value(self) -> bytes | None: ...
-    @property
-    def headers(self) -> Sequence[tuple[str, bytes | None]]: ...
 
 
 class Restoring(Protocol):
@@ -113,8 +100,7 @@ class RocksState:
         self._database: Database | None = None
         self._next_expiry_ms: int | None = None
         self._totals = Totals()
-        self._seen: bytearray | None = None
-        """While a new state is filled, a mark for the hash of each key put: one without is not looked up."""
+        self._filling: Filling | None = None
 
     # -- life
 
@@ -140,11 +126,17 @@ class RocksState:
             self._database = database
             self._next_expiry_ms = next((when for when, _ in self._markers()), None)
             self._totals = self._stored_totals(database)
-            self._seen = bytearray(_SEEN_SLOTS) if database.is_new else None
+            self._filling = None
         except Exception as error:
             self._database = None
             database.close()
             raise translate(error, self.directory) from error
+
+    @property
+    def is_unfinished(self) -> bool:
+        """Whether an earlier process began to fill it and didn't come to the end; `reset` is all that helps."""
+        with self._guarded() as database:
+            return self.checkpoint is None and not database.is_new
 
     def reset(self) -> None:
         """Throw away what is stored and begin anew with nothing."""
@@ -253,7 +245,7 @@ class RocksState:
         before = self.checkpoint
         if before is None:
             raise RuntimeError(f"{self.directory}: written to before it was restored")
-        self._seen = None
+        assert self._filling is None, "written to before it was whole"
         now_ms = self._now_ms()
         if self._exactly_once:
             # The commit has just proved that nobody else owns the partition: the state is right as of now.
@@ -272,8 +264,46 @@ class RocksState:
         """
         now_ms = self._now_ms()
         unreadable = self.unreadable
-        stale = self._write(self._readable(records, now_ms), checkpoint, guard=True, now_ms=now_ms, foreign=True)
+        if self._filling is None:
+            stale = self._write(self._readable(records, now_ms), checkpoint, guard=True, now_ms=now_ms, foreign=True)
+        else:
+            fresh, others = self._filling.take_apart(records)
+            self._add(fresh)
+            stale = self._write(self._readable(others, now_ms), None, guard=True, now_ms=now_ms)
+            self.checkpoint = checkpoint
         return stale + self.unreadable - unreadable
+
+    @property
+    def is_filling(self) -> bool:
+        """Whether it is between `begin_filling` and `end_filling`."""
+        return self._filling is not None
+
+    def begin_filling(self) -> None:
+        """From here on what is taken in is kept only if `end_filling` is reached; the state has to be new."""
+        if self._filling is None:
+            self._filling = Filling()
+
+    def end_filling(self) -> None:
+        """Keep what was taken in since `begin_filling`, if anything was."""
+        if self._filling is None or self.checkpoint is None:
+            return
+        with self._guarded() as database:
+            database.flush()
+            batch = WriteBatch(raw_mode=True)
+            self._put_checkpoint(batch, self.checkpoint)
+            database.write(batch)
+        self._filling = None
+
+    def _add(self, fresh: Fresh) -> None:
+        with self._guarded() as database:
+            batch = WriteBatch(raw_mode=True)
+            put, in_heads, in_canonical = batch.put, database.in_heads, database.in_canonical
+            for key, (head, canonical) in fresh.rows:
+                put(key, head, in_heads)
+                put(key, canonical, in_canonical)
+            for cell, numbers in fresh.sums.items():
+                self._totals.exchange(None, contribution.Part(numbers, cell))
+            database.write(batch, logged=False)
 
     def _outcomes(self, published: Mapping[bytes, Held | Gone], now_ms: int) -> Iterator[_Outcome]:
         for key, outcome in published.items():
@@ -317,13 +347,15 @@ class RocksState:
     def _write(
         self,
         outcomes: Iterable[_Outcome],
-        checkpoint: Checkpoint,
+        checkpoint: Checkpoint | None,
         *,
         guard: bool,
         now_ms: int,
         foreign: bool = False,
     ) -> int:
         """Write outcomes, totals and checkpoint at once; with `guard` without the stale ones, whose number it returns.
+
+        Without a checkpoint only outcomes, unlogged: the rest follows in `end_filling`.
 
         With `guard` the contribution that was held is looked up, too. `foreign`: they are not what this worker has just
         published, so it isn't known which totals of them were told.
@@ -336,15 +368,11 @@ class RocksState:
             in_heads, in_canonical = database.in_heads, database.in_canonical
             written: dict[bytes, bytes] = {}
             made_ms: int | None = None
-            seen = self._seen
             for key, head, canonical, adds, replaced in outcomes:
                 if guard:
                     before = written.get(key)
                     if before is None:
-                        if seen is None or seen[slot := hash(key) % _SEEN_SLOTS]:
-                            before = find(key)
-                        else:
-                            seen[slot] = 1
+                        before = find(key)
                     if before is not None:
                         if is_stale(order_of(head), order_of(before)):
                             ignored += 1
@@ -375,13 +403,17 @@ class RocksState:
             if foreign and written:
                 delete(_TOLD)
                 self._totals.told = None
-            for cell, sums in self._totals.rows():
-                put(_CELLS + cell, orjson.dumps(sums))
-            put(_CHECKPOINT, checkpoint.encode())
-            database.write(batch)
+            if checkpoint is not None:
+                self._put_checkpoint(batch, checkpoint)
+            database.write(batch, logged=checkpoint is not None)
             self._next_expiry_ms = next_expiry_ms
-            self.checkpoint = checkpoint
+            self.checkpoint = checkpoint or self.checkpoint
         return ignored
+
+    def _put_checkpoint(self, batch: WriteBatch, checkpoint: Checkpoint) -> None:
+        for cell, sums in self._totals.rows():
+            batch.put(_CELLS + cell, orjson.dumps(sums))
+        batch.put(_CHECKPOINT, checkpoint.encode())
 
     def _forget(self, batch: WriteBatch, written: Mapping[bytes, bytes], now_ms: int) -> int | None:
         """Delete markers that may be forgotten, some at a time; returns when to look again.

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections import deque
 from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -27,7 +28,9 @@ from streams.state.errors import StateDamagedError, StateError, StateLockedError
 from streams.state.verdict import EnrichedPartition, Rebuilt, why_rebuild
 
 if TYPE_CHECKING:
-    from streams.state.partition import PublishedRecord, RocksState
+    from streams.state.filling import PublishedRecord
+    from streams.state.partition import RocksState
+    from streams.state.rocks import Memory
 
 log = logging.getLogger(__name__)
 
@@ -41,6 +44,9 @@ _RETENTION: Final = "delete.retention.ms"
 _SLICE_RECORDS: Final = 1000
 _FETCH_BYTES: Final = 16 * 1024 * 1024
 _PARTITION_FETCH_BYTES: Final = 2 * 1024 * 1024
+_FILLED_AT_ONCE: Final = 2
+"""New states that are filled side by side: one is fetched while the other is taken in. The fewer they are, the larger
+the files that they share the write buffers for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +69,10 @@ class RestoreProgress:
 
 @dataclass(slots=True)
 class _Course:
-    """One partition on its way to `end`: read up to `read`, taken in up to `position`."""
+    """One partition on its way to `end`: read up to `read`, taken in up to `position`.
+
+    `fills`: from nothing.
+    """
 
     state: RocksState
     topic_id: str
@@ -73,6 +82,7 @@ class _Course:
     began_ms: int
     saved_at_ms: int
     rebuilt: Rebuilt | None
+    fills: bool
     restored: int = 0
     ignored: int = 0
     started: float = field(default_factory=time.perf_counter)
@@ -110,11 +120,13 @@ class Restorer:
         self,
         settings: Settings,
         *,
+        memory: Memory,
         now_ms: Callable[[], int],
         progress: Callable[[RestoreProgress], None] = lambda _: None,
         lock_wait_seconds: float = LOCK_WAIT_SECONDS,
     ) -> None:
         self._settings = settings
+        self._memory = memory
         self._exactly_once = settings.processing_guarantee is ProcessingGuarantee.EXACTLY_ONCE
         self._now_ms = now_ms
         self._progress = progress
@@ -162,7 +174,8 @@ class Restorer:
                 courses[tp] = self._begin(state, found, began_ms, damaged[state.place])
                 await asyncio.sleep(0)
             await failpoints.reach("state.opened")
-            await self._follow(consumer, courses, began, overtaken)
+            with self._memory.filling():
+                await self._follow(consumer, courses, began, overtaken)
         finally:
             await consumer.stop()
 
@@ -181,7 +194,11 @@ class Restorer:
                 state.reset()
                 return Rebuilt.DAMAGED
             else:
-                return None
+                if not state.is_unfinished:
+                    return None
+                log.warning("%s: thrown away (%s): it was not filled to the end", state.directory, Rebuilt.UNFINISHED)
+                state.reset()
+                return Rebuilt.UNFINISHED
 
     def _begin(self, state: RocksState, found: EnrichedPartition, began_ms: int, rebuilt: Rebuilt | None) -> _Course:
         state.marker_ms = found.delete_retention_ms // 2
@@ -195,7 +212,8 @@ class Restorer:
         position = checkpoint.position if checkpoint is not None else 0
         saved_at_ms = checkpoint.saved_at_ms if checkpoint is not None else began_ms
         position = max(position, found.begin)
-        return _Course(state, found.topic_id, position, position, found.end, began_ms, saved_at_ms, rebuilt)
+        fills = checkpoint is None or state.is_filling
+        return _Course(state, found.topic_id, position, position, found.end, began_ms, saved_at_ms, rebuilt, fills)
 
     async def _follow(
         self,
@@ -204,20 +222,31 @@ class Restorer:
         began: float,
         overtaken: Callable[[], bool],
     ) -> None:
-        pending = set()
+        pending: set[TopicPartition] = set()
+        to_fill: deque[TopicPartition] = deque()
         for tp, course in courses.items():
             if course.position < course.end:
                 consumer.seek(tp, course.position)
-                pending.add(tp)
+                if course.fills:
+                    to_fill.append(tp)
+                    consumer.pause(tp)
+                else:
+                    pending.add(tp)
             else:
                 consumer.pause(tp)
                 course.state.take_in((), course.checkpoint(course.position))
+                course.state.end_filling()
             self._progress(course.progress())
         loop = asyncio.get_running_loop()
         moved = told = loop.time()
         taking: asyncio.Task[None] | None = None
         try:
-            while pending and not overtaken():
+            while (pending or to_fill) and not overtaken():
+                while to_fill and sum(courses[tp].fills for tp in pending) < _FILLED_AT_ONCE:
+                    tp = to_fill.popleft()
+                    courses[tp].state.begin_filling()
+                    consumer.resume(tp)
+                    pending.add(tp)
                 batches = await consumer.getmany(*pending, timeout_ms=200, max_records=_SLICE_RECORDS)
                 arrived: list[_Slice] = []
                 for tp in list(pending):
@@ -247,6 +276,9 @@ class Restorer:
                     raise TimeoutError(f"state not restored: nothing moved for {STALLED_SECONDS:.0f} s: {where}")
             if taking is not None:
                 await asyncio.shield(taking)
+            for course in courses.values():
+                # Of those that were overtaken: the next owner goes on from there.
+                await asyncio.to_thread(course.state.end_filling)
         finally:
             # A thread can't be stopped, and nobody may close a state that it writes to.
             if taking is not None:
@@ -258,6 +290,8 @@ class Restorer:
         for course, records, position in slices:
             checkpoint = course.checkpoint(position)
             course.ignored += await asyncio.to_thread(course.state.take_in, records, checkpoint)
+            if position >= course.end:
+                await asyncio.to_thread(course.state.end_filling)
             course.restored += len(records)
             course.position = position
             await failpoints.reach("state.slice")

@@ -5,10 +5,20 @@ from __future__ import annotations
 import logging
 import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, cast
 
-from rocksdict import BlockBasedOptions, Cache, DBCompressionType, Options, Rdict, WriteBatch, WriteBufferManager
+from rocksdict import (
+    BlockBasedOptions,
+    Cache,
+    DBCompressionType,
+    Options,
+    Rdict,
+    WriteBatch,
+    WriteBufferManager,
+    WriteOptions,
+)
 
 from streams.state.errors import StateDamagedError, is_rocksdb, translate
 
@@ -21,7 +31,10 @@ _MIB: Final = 1024 * 1024
 _CACHE_BYTES: Final = 64 * _MIB
 """Of all partitions together, with the write buffers, which count as part of it."""
 _WRITE_BUFFERS_BYTES: Final = 32 * _MIB
-_WRITE_BUFFER_BYTES: Final = 4 * _MIB
+_FILLING_BUFFERS_BYTES: Final = 128 * _MIB
+"""Meanwhile some partitions are filled from nothing: few large files need no merging."""
+_WRITE_BUFFER_BYTES: Final = 24 * _MIB
+"""Most of one column family's; as a rule the log or all buffers together are full before."""
 _LOG_BYTES: Final = 16 * _MIB
 """Most of one partition's write-ahead log, which a worker that was killed reads again when it opens the state."""
 _OPEN_FILES: Final = 64
@@ -31,6 +44,8 @@ as much. A look-up asks the filter of each."""
 _BLOCK_BYTES: Final = 16 * 1024
 _BLOOM_BITS: Final = 10
 _REBUILD: Final = "REBUILD"
+_UNLOGGED: Final = WriteOptions()
+_UNLOGGED.disable_wal = True  # type: ignore[method-assign, assignment]  # a property, which its stubs take for a method
 
 
 class Memory:
@@ -39,6 +54,15 @@ class Memory:
     def __init__(self) -> None:
         self._cache = Cache(_CACHE_BYTES)
         self._buffers = WriteBufferManager.new_write_buffer_manager_with_cache(_WRITE_BUFFERS_BYTES, False, self._cache)
+
+    @contextmanager
+    def filling(self) -> Iterator[None]:
+        """More room for write buffers, while new states are filled."""
+        self._buffers.set_buffer_size(_FILLING_BUFFERS_BYTES)
+        try:
+            yield
+        finally:
+            self._buffers.set_buffer_size(_WRITE_BUFFERS_BYTES)
 
     def options(self) -> Options:
         """Options of a database or of one of its column families."""
@@ -108,9 +132,14 @@ class Database:
                     raise
                 log.warning("%s", translate(error, self.directory))
 
-    def write(self, batch: WriteBatch) -> None:
-        """All of the batch or nothing."""
-        self.meta.write(batch)
+    def write(self, batch: WriteBatch, *, logged: bool = True) -> None:
+        """All of the batch or nothing; what isn't logged is there after a crash only if `flush` came before."""
+        self.meta.write(batch, None if logged else _UNLOGGED)
+
+    def flush(self) -> None:
+        """Bring into files what is in memory."""
+        for family in (self.heads, self.canonical, self.meta):
+            family.flush()
 
     def disk_bytes(self) -> int:
         """Bytes of all its files."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
+from typing import Final
 
 from streams.instruments import Metrics, StateShown
 from streams.settings import ProcessingGuarantee, Settings
@@ -14,6 +15,9 @@ from streams.state.restore import LOCK_WAIT_SECONDS, RestoreProgress, Restorer
 from streams.state.rocks import Memory
 
 log = logging.getLogger(__name__)
+
+SHOWN_EVERY_SECONDS: Final = 1.0
+"""How old what a scrape sees of a restore may be."""
 
 
 class StateStore:
@@ -40,11 +44,18 @@ class StateStore:
         self._exactly_once = settings.processing_guarantee is ProcessingGuarantee.EXACTLY_ONCE
         self._now_ms = now_ms
         self._memory = Memory()
-        self._restorer = Restorer(settings, now_ms=now_ms, progress=self._told, lock_wait_seconds=lock_wait_seconds)
+        self._restorer = Restorer(
+            settings,
+            memory=self._memory,
+            now_ms=now_ms,
+            progress=self._told,
+            lock_wait_seconds=lock_wait_seconds,
+        )
         self._states: dict[tuple[str, int], RocksState] = {}
         self._progress = progress
         self._restores: dict[tuple[str, int], RestoreProgress] = {}
         self._metrics = metrics
+        self._show_next = 0.0
         if metrics is not None:
             metrics.states = self.shown
 
@@ -92,6 +103,14 @@ class StateStore:
             self._metrics.state_discarded(progress.source, progress.rebuilt.value)
         self._restores[key] = progress
         self._progress(progress)
+        if progress.done or time.monotonic() > self._show_next:
+            self._show()
+
+    def _show(self) -> None:
+        """Nobody else looks while a worker starts."""
+        self._show_next = time.monotonic() + SHOWN_EVERY_SECONDS
+        if self._metrics is not None:
+            self._metrics.look()
 
     def close_except(self, kept: Collection[tuple[str, int]]) -> None:
         """Close the states of partitions (input topic's full name, number) that are not `kept`.
@@ -101,6 +120,7 @@ class StateStore:
         for key in [key for key in self._states if key not in kept]:
             self._states.pop(key).close()
             self._restores.pop(key, None)
+        self._show()
 
     def close(self) -> None:
         """Close all."""

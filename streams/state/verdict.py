@@ -17,6 +17,7 @@ class Rebuilt(StrEnum):
     """Why a state was thrown away and built anew."""
 
     DAMAGED = "damaged"
+    UNFINISHED = "unfinished"
     FORMAT = "format"
     TOPIC_RECREATED = "topic_recreated"
     AHEAD = "ahead"

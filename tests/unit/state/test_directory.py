@@ -10,6 +10,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -197,6 +198,27 @@ def test_a_checkpoint_that_cannot_be_read_is_damage(make_state: Make) -> None:
     state.close()
     with pytest.raises(StateDamagedError):
         make_state()
+
+
+@pytest.mark.parametrize("to_the_end", [True, False])
+def test_a_state_that_was_not_filled_to_the_end_is_known_as_such(make_state: Make, to_the_end: bool) -> None:
+    state = make_state()
+    state.reset()
+    assert not state.is_unfinished
+    state.begin_filling()
+    record = SimpleNamespace(key=b"k", value=b'{"vin":"V"}', headers=[])
+    assert state.take_in([record], Checkpoint(PLACE.enriched, "topic-id", 1, 0)) == 0
+    with pytest.raises(AssertionError, match="before it was whole"):
+        state.apply({}, 2)
+    if to_the_end:
+        state.end_filling()
+    state.close()
+    state.open()
+    assert state.is_unfinished is not to_the_end
+    if not to_the_end:
+        state.reset()
+        assert not state.is_unfinished
+    assert (state.held(b"k") is not None) is to_the_end
 
 
 def test_it_is_written_only_after_a_restore(make_state: Make, tmp_path: Path) -> None:
