@@ -15,10 +15,18 @@ CellValue = str | int | float | bool | list[str]
 
 _PRICE = re.compile(r"^\$?\s*([0-9]{1,10}|[0-9]{1,3}(?:,[0-9]{3})+)(?:\.([0-9]*))?\s*(?:USD)?$", re.IGNORECASE)
 _NUMBER = re.compile(r"^-?(?:[0-9]{1,12}|[0-9]{1,3}(?:,[0-9]{3})+)(?:\.[0-9]+)?%?$")
+_BELOW_ZERO = re.compile(r"^\((.*)\)$|^([0-9.,]+)-$")
+"""A bookkeeper's and a mainframe's way to write a number below zero: `(2)`, `2-`."""
 _DATE_AND_TIME = re.compile(r"^(.*?\d)(?:[T ]+(\d{1,2}:\d{2}.*))?$", re.IGNORECASE)
 _TIME = re.compile(
     r"^(\d{1,2}):(\d{2})(?::(\d{2})(?:\.\d+)?)?\s*([AP]M)?\s*(Z|UTC|GMT|[+-]\d{2}:?\d{2})?$", re.IGNORECASE
 )
+
+
+def plain(text: str) -> str:
+    """A cell without what a spreadsheet writes so that digits stay text: `="00123"`."""
+    value = text.strip()
+    return value[2:-1] if len(value) > 2 and value.startswith('="') and value.endswith('"') else text
 
 
 def is_blank(text: str) -> bool:
@@ -32,7 +40,7 @@ def price(text: str) -> str | None:
         return None
     found = _PRICE.match(text.strip())
     if found is None:
-        negative = text.strip().startswith(("-", "(", "$-", "$ -"))
+        negative = text.strip().startswith(("-", "(", "$-", "$ -", "$(")) or text.strip().endswith("-")
         raise ValueError(
             "negative; write a price of 0 or more" if negative else "not a price in dollars, like 38990.00"
         )
@@ -44,9 +52,10 @@ def price(text: str) -> str | None:
 
 
 def _number(text: str) -> Decimal:
-    if not _NUMBER.match(text.strip()):
+    value = _BELOW_ZERO.sub(r"-\1\2", text.strip())
+    if not _NUMBER.match(value):
         raise ValueError("not a number")
-    return Decimal(text.strip().rstrip("%").replace(",", ""))
+    return Decimal(value.rstrip("%").replace(",", ""))
 
 
 def count(text: str) -> int:
@@ -127,7 +136,7 @@ def time(text: str, zone: tzinfo = UTC) -> str | None:
 
 def vin(text: str) -> str:
     """A VIN in capitals without blanks or hyphens; the contract judges the rest."""
-    value = re.sub(r"[\s-]+", "", text).upper()
+    value = re.sub(r"[\s-]+", "", text).removeprefix("'").upper()
     if len(value) != 17:
         raise ValueError(f"{len(value)} characters long; a VIN has 17")
     wrong = sorted(set(value) & set("IOQ")) or sorted({letter for letter in value if not re.match("[A-Z0-9]", letter)})
@@ -143,6 +152,21 @@ def country(text: str) -> str:
     if code is None:
         raise ValueError("not a country; write its ISO code of two letters, like MX")
     return code
+
+
+def part_number(text: str) -> str:
+    """A part number as it is written; a spreadsheet's apostrophe before it is taken off.
+
+    Raises:
+        ValueError: a number that a spreadsheet has rounded, like 1.23457E+11: two parts may read alike.
+    """
+    value = text.strip().removeprefix("'")
+    if _ROUNDED.match(value):
+        raise ValueError("a number that a spreadsheet has rounded; its digits are lost: export the column as text")
+    return value
+
+
+_ROUNDED = re.compile(r"^[0-9](?:[.,][0-9]+)?E\+[0-9]{1,3}$", re.IGNORECASE)
 
 
 def hts(text: str) -> str:
@@ -184,6 +208,7 @@ def stock_class(text: str) -> str:
 READERS: Mapping[CellKind, Callable[[str], CellValue | None]] = {
     "text": str.strip,
     "vin": vin,
+    "part_number": part_number,
     "time": time,
     "date": date,
     "stock_class": stock_class,

@@ -19,8 +19,8 @@ from streams.reference.trade_records import Country
 _ROOT = Path(__file__).parent / "columns"
 
 CellKind = Literal[
-    "text", "vin", "time", "date", "stock_class", "certified", "year", "miles", "count", "price", "number", "quantity",
-    "country", "flag", "word", "words", "hts", "part_kind",
+    "text", "vin", "part_number", "time", "date", "stock_class", "certified", "year", "miles", "count", "price",
+    "number", "quantity", "country", "flag", "word", "words", "hts", "part_kind",
 ]  # fmt: skip
 
 

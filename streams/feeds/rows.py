@@ -31,7 +31,9 @@ def row_record(
         return
     yield from problems
     ordered = {"dealer_id": fields.pop("dealer_id"), kind.id_field: fields.pop(kind.id_field)}
-    result = validated(kind, line, orjson.dumps(ordered | fields | reading.extras))
+    # orjson's bytes keep the buffer they were written in, several times their length: a whole feed is held in memory.
+    value = bytes(memoryview(orjson.dumps(ordered | fields | reading.extras)))
+    result = validated(kind, line, value)
     if isinstance(result, FeedRecord):
         yield result
     else:

@@ -229,7 +229,7 @@ def read_row(header: Header, read: Row, zone: tzinfo = UTC) -> RowReading:
         reading.problems.append(Problem(line, "row", what))
         return reading
     for place in header.places:
-        cell = row[place.index] if place.index < len(row) else ""
+        cell = cells.plain(row[place.index]) if place.index < len(row) else ""
         if cells.is_blank(cell):
             continue
         column = place.column

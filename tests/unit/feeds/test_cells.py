@@ -41,7 +41,7 @@ def test_what_is_no_price_is_refused(text: str) -> None:
         cells.price(text)
 
 
-@pytest.mark.parametrize("text", ["-1", "(500.00)", "$-5"])
+@pytest.mark.parametrize("text", ["-1", "(500.00)", "$-5", "$(5.00)", "500.00-"])
 def test_a_negative_price_is_called_negative(text: str) -> None:
     with pytest.raises(ValueError, match="negative"):
         cells.price(text)
@@ -159,3 +159,29 @@ def test_no_cell_raises_anything_but_a_value_error(text: str) -> None:
     for reader in cells.READERS.values():
         with contextlib.suppress(ValueError):
             reader(text)
+
+
+@pytest.mark.parametrize(
+    ("cell", "meant"),
+    [('="00123456"', "00123456"), (' ="A-1" ', "A-1"), ('=""', ""), ("=A1", "=A1"), ("plain", "plain")],
+)
+def test_a_spreadsheets_way_to_keep_digits_text_is_taken_off(cell: str, meant: str) -> None:
+    assert cells.plain(cell).strip() == meant
+
+
+@pytest.mark.parametrize("text", ["1.23457E+11", "1E+5", "9,87e+10"])
+def test_a_part_number_that_a_spreadsheet_rounded_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="digits are lost"):
+        cells.part_number(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"), [("'00123", "00123"), ("12E3", "12E3"), ("1E10", "1E10"), ("5E-101", "5E-101"), (" 7L0 ", "7L0")]
+)
+def test_other_part_numbers_are_kept_as_they_are_written(text: str, meant: str) -> None:
+    assert cells.part_number(text) == meant
+
+
+@pytest.mark.parametrize("text", ["-2", "(2)", "2-", "(2.0)"])
+def test_a_number_below_zero_is_read_as_bookkeepers_and_mainframes_write_it(text: str) -> None:
+    assert cells.number(text) == -2

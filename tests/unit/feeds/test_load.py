@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import json
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +16,12 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner, Result
 
 from streams.cli import load as command
+from streams.feeds.homenet import read_vehicles
 from streams.feeds.kind import Kind
 from streams.feeds.load import Tally, held, passing
 from streams.feeds.records import FeedRecord, Problem
 from streams.feeds.source import Reading, _opened, open_feed
-from streams.feeds.table import FeedError
+from streams.feeds.table import FeedError, header_of
 
 VIN, OTHER = "1HGCM82633A004352", "1M8GDM9AXKP042788"
 
@@ -225,3 +227,17 @@ def test_a_pipe_that_gives_byte_by_byte_and_cannot_seek_is_read_all_the_same() -
     (found,) = _opened(io.BufferedReader(Pipe()), None).items(Reading())
     assert isinstance(found, FeedRecord)
     assert found.ident == "1"
+
+
+def test_a_record_that_is_held_takes_little_more_than_its_bytes() -> None:
+    text = "DealerID,VIN,MSRP\n" + f"d1,{VIN},30000\n" * 1_000
+    header = header_of(text)
+    tracemalloc.start()
+    try:
+        records = [item for item in read_vehicles(text, header) if isinstance(item, FeedRecord)]
+        taken, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    written = sum(len(found.value or b"") for found in records)
+    assert len(records) == 1_000
+    assert taken < written + 1_000 * 600
