@@ -16,7 +16,17 @@ from schemas.part import Part
 from schemas.vehicle import Vehicle
 from streams.enrich.cents import Cents
 from streams.enrich.context import Context
-from streams.enrich.invoice import CostDate, Expected, Invoice, PassedOn, change, coded_cost_date, derived, dollars
+from streams.enrich.invoice import (
+    CostDate,
+    Days,
+    Expected,
+    Invoice,
+    PassedOn,
+    change,
+    coded_cost_date,
+    derived,
+    dollars,
+)
 from streams.reference.dealer import GoodsKind, plain
 
 _MOVED: Final = "new_counterpart_moved"
@@ -39,18 +49,20 @@ def vehicle_cost_date(
     A used unit was bought when it came into stock; a new one was invoiced before it was on the way.
     """
     dealer = context.reference.dealer
+    fields = record.__dict__
     known: CostDate | None = None
     for name, less_transit, confidence in dealer.vehicle_cost_dates:
-        day = _stocked(record) if name == "updated_at" else getattr(record, name)
+        day: date | None = _stocked(record) if name == "updated_at" else fields[name]
         if day is not None:
-            if not less_transit or used:
+            if used or not less_transit:
                 known = CostDate(day, day, day, name, confidence)
             else:
                 known = derived(day, days_in_transit(origin, city, context), name)
             break
-    if record.maker_tariff_code is None:
+    code: str | None = fields["maker_tariff_code"]
+    if code is None:
         return (known, True)
-    return coded_cost_date(make, record.maker_tariff_code, known, dealer)
+    return coded_cost_date(make, code, known, dealer)
 
 
 def _stocked(record: Vehicle) -> date | None:
@@ -60,7 +72,7 @@ def _stocked(record: Vehicle) -> date | None:
 
 
 def vehicle_change(
-    record: Vehicle,
+    borne_by: str | None,
     cost: CostDate | None,
     invoice: Invoice | None,
     value: Cents | None,
@@ -70,15 +82,15 @@ def vehicle_change(
 ) -> Expected:
     """How the invoice of the unit that replaces this one is likely to differ from this one's.
 
-    `value`: customs value in cents of a unit entered today. For used units no amount is said, only that the new
-    counterpart moved since they were bought.
+    `borne_by`: who bears a change of cost, in the record's words. `value`: customs value in cents of a unit entered
+    today. For used units no amount is said, only that the new counterpart moved since they were bought.
     """
     if cost is None or invoice is None:
         return Expected(None, None, cost, cost.basis if cost is not None else "none", "L")
     passed = invoice.passed_on(cost)
     if used:
         return Expected(None, passed, cost, _MOVED if passed.already_in_cost == "no" else "used", "L")
-    if record.cost_borne_by is not None and _borne_by_maker(record.cost_borne_by, context):
+    if borne_by is not None and _borne_by_maker(borne_by, context):
         return Expected((0, 0, 0), passed, cost, "borne_by_maker", cost.confidence)
     return _expected(passed, cost, value)
 
@@ -95,13 +107,13 @@ def part_cost_date(part: Part, context: Context) -> CostDate | None:
     return None
 
 
-def days_in_transit(origin: str | None, city: str | None, context: Context) -> tuple[int, int, int]:
-    """Low, central and high days from the maker's invoice to stock; `city` as decoded, in capitals."""
+def days_in_transit(origin: str | None, city: str | None, context: Context) -> Days:
+    """Low, central and high time from the maker's invoice to stock; `city` as decoded, in capitals."""
     memo = context.lasting("days_in_transit")
     found = memo.get((origin, city))
     if found is None:
         row = context.reference.dealer.days_in_transit(origin, city)
-        found = memo.keep((origin, city), (row.low, row.central, row.high))
+        found = memo.keep((origin, city), (timedelta(row.low), timedelta(row.central), timedelta(row.high)))
     assert isinstance(found, tuple)
     return found
 

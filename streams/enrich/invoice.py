@@ -31,6 +31,8 @@ _ONE_DAY: Final = timedelta(days=1)
 
 Moved = tuple[int, int, int]
 """Low, central, high of a signed rate, in millionths of a percent, in order."""
+Days = tuple[timedelta, timedelta, timedelta]
+"""Low, central, high of a time in whole days."""
 AlreadyInCost = Literal["yes", "no", "unknown"]
 
 
@@ -304,7 +306,7 @@ def coded_cost_date(
     return (CostDate(known.last, known.last, known.last, "maker_code", row.confidence), True)
 
 
-def derived(day: date, days: tuple[int, int, int], basis: str) -> CostDate:
+def derived(day: date, before: Days, basis: str) -> CostDate:
     """A cost date that lies low to high days before `day`: the date in stock less the way there. Confidence L."""
-    low, central, high = days
-    return CostDate(day - timedelta(high), day - timedelta(central), day - timedelta(low), basis, "L")
+    low, central, high = before
+    return CostDate(day - high, day - central, day - low, basis, "L")

@@ -10,7 +10,7 @@ is a look-up and integer arithmetic on cents.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Final, cast
@@ -25,6 +25,8 @@ from streams.policy.facts import Facts
 
 OUTSIDE_BOOK: Final = "entry_date_within_book"
 """The fact that is missing where the goods entered on a day the book doesn't cover."""
+
+_HOLES: Final = '["%s","%s","%s"]'
 
 Column = dict[str, int]
 """Rate by measure id, in millionths of a percent."""
@@ -63,18 +65,25 @@ class Segment:
 class ViewRates:
     """The rates of a view: for each measure a rate in each column, in millionths of a percent.
 
-    `rate_percent` is None where the base isn't the goods' own customs value. `template` is the view's JSON with a hole
-    for each date, and for every amount: first the three totals, then three for each measure.
+    `rate_percent` is None where the base isn't the goods' own customs value. `totals` and `components` are the view's
+    JSON before and after its dates, with a hole for every amount: three totals, and three for each measure.
     """
 
     measures: tuple[tuple[str, int, int, int], ...]
     rate_percent: tuple[float, float, float] | None
     missing_facts: tuple[str, ...]
-    template: str
-    template_without_value: str
+    totals: str
+    components: str
+    totals_without_value: str
 
     def amounts(self, value: Cents) -> list[int]:
-        """Cents in the template's order."""
+        """Cents: the three totals, then three for each measure."""
+        if len(self.measures) == 1:
+            _, low, central, high = self.measures[0]
+            a = (value[0] * low + HALF) // WHOLE
+            b = (value[1] * central + HALF) // WHOLE
+            c = (value[2] * high + HALF) // WHOLE
+            return [a, b, c, a, b, c]
         found = [0, 0, 0]
         for _, low, central, high in self.measures:
             a = (value[0] * low + HALF) // WHOLE
@@ -92,19 +101,27 @@ class ViewRates:
         `dates` are the members `entered_between` gives; none for goods entered today, whenever that is.
         """
         if value is None:
-            return self.template_without_value % dates
+            return f'{self.totals_without_value}{dates}"components":{{}}}}'
         return self.fill(self.amounts(value), dates)
 
     def fill(self, found: list[int], dates: str = "") -> str:
         """The view as JSON, with amounts that `amounts` gave."""
-        low, central, high, *parts = map(usd, found)
-        return self.template % (low, central, high, dates, *parts)
+        before, after = self._parts(found)
+        return f"{before}{dates}{after}"
 
     def fill_both(self, found: list[int], dates: str) -> tuple[str, str]:
         """`fill` with the dates and without."""
-        low, central, high, *parts = map(usd, found)
-        template = self.template
-        return template % (low, central, high, dates, *parts), template % (low, central, high, "", *parts)
+        before, after = self._parts(found)
+        return f"{before}{dates}{after}", before + after
+
+    def _parts(self, found: list[int]) -> tuple[str, str]:
+        if len(found) == 6:
+            # Of a single measure, the totals are its amounts.
+            low, central, high, *_ = found
+            shown = (usd(low), usd(central), usd(high))
+            return self.totals % shown, self.components % shown
+        dollars = tuple(map(usd, found))
+        return self.totals % dollars[:3], self.components % dollars[3:]
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,8 +239,9 @@ class Schedule:
             measures,
             percent,
             tuple(dict.fromkeys(fact for segment in within for fact in segment.missing_facts)),
-            _template(percent, names),
-            _template(percent, None),
+            _totals(_HOLES, percent),
+            f'"components":{{{",".join(f"{orjson.dumps(name).decode()}:{_HOLES}" for name in names)}}}}}',
+            _totals("null", percent),
         )
 
 
@@ -235,13 +253,8 @@ def _percent(rate: int) -> float:
     return rate / RATE_STEP
 
 
-def _template(rate_percent: tuple[float, float, float] | None, measures: Iterable[str] | None) -> str:
-    hole = '["%s","%s","%s"]'
-    components = ",".join(f"{orjson.dumps(measure).decode()}:{hole}" for measure in measures or ())
-    return (
-        f'{{"total_usd":{"null" if measures is None else hole},"rate_percent":{orjson.dumps(rate_percent).decode()},'
-        f'%s"components":{{{components}}}}}'
-    )
+def _totals(shown: str, rate_percent: tuple[float, float, float] | None) -> str:
+    return f'{{"total_usd":{shown},"rate_percent":{orjson.dumps(rate_percent).decode()},'
 
 
 def entered_between(first: date, last: date) -> str:

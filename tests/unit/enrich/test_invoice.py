@@ -150,7 +150,7 @@ def test_the_japanese_car_of_april_2025_to_the_cent() -> None:
 
 
 def test_derived_cost_dates_lie_before_the_stock_date() -> None:
-    found = derived(on(100), (14, 45, 90), "in_stock_date")
+    found = derived(on(100), (timedelta(14), timedelta(45), timedelta(90)), "in_stock_date")
     assert (found.first, found.central, found.last) == (on(10), on(55), on(86))
     assert found.confidence == "L"
 
