@@ -12,7 +12,7 @@ PY := $(BIN)/python
 BENCH := build/bench-env
 # The first of these that runs and is 3.11 to 3.13 makes the environment; `make install PYTHON=/path/to/python` chooses.
 PYTHONS := $(or $(PYTHON),python3.13 python3.12 python3.11 python3 python)
-CODE := streams schemas deploy tests
+CODE := streams schemas deploy tests hatch_build.py
 # Arguments for pytest, e.g. `make test ARGS="tests/unit -k vin"`.
 ARGS ?=
 
@@ -62,7 +62,7 @@ $(VENV)/.locked: requirements-dev.lock
 	@$(PY) -m pip install --quiet --require-hashes -r requirements-dev.lock
 	@touch $@
 
-$(VENV)/.installed: $(VENV)/.locked pyproject.toml
+$(VENV)/.installed: $(VENV)/.locked pyproject.toml hatch_build.py streams/_compiled.c
 	@$(PY) -m pip install --quiet --no-deps --no-build-isolation -e .
 	@touch $@
 	@echo "Ready: $(BIN)/lotrisk --help"

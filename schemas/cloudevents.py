@@ -122,26 +122,34 @@ class OrderKey(NamedTuple):
 class HeaderTemplate:
     """The headers of one kind of output from one source partition; only what changes by record is made by record."""
 
-    __slots__ = ("_before", "_book", "_book_tail", "_hash", "_id_of", "_order", "_second", "_second_text")
+    __slots__ = ("_book", "_book_tail", "_hash", "_id_of", "_second", "_second_text", "constant", "hashed", "order")
 
     def __init__(self, type: EventType, source_topic: str, topic_id: str, partition: int) -> None:
         """`source_topic` is the input topic's full name, `topic_id` Kafka's id of it."""
-        self._hash = blake2b(f"{type}\n{topic_id}\n{partition}\n".encode(), digest_size=16)
-        self._order = f"{topic_id}/".encode()
+        self.hashed = f"{type}\n{topic_id}\n{partition}\n".encode()
+        """What the id is made of, before offset and book."""
+        self.order = f"{topic_id}/".encode()
+        """What the order key begins with."""
+        self._hash = blake2b(self.hashed, digest_size=16)
         self._id_of = (type, topic_id, partition)
-        self._before: Headers = [
+        self.constant: Headers = [
             (SPECVERSION, b"1.0"),
             (TYPE, type.value.encode()),
             (SOURCE, f"urn:lotrisk:topic:{source_topic}".encode()),
         ]
         contract = _CONTRACT_OF.get(type)
         if contract is not None:
-            self._before.append((DATASCHEMA, schema_uri(contract).encode()))
-            self._before.append((CONTENT_TYPE, b"application/json"))
+            self.constant.append((DATASCHEMA, schema_uri(contract).encode()))
+            self.constant.append((CONTENT_TYPE, b"application/json"))
         self._book: str | None = None
         self._book_tail = b""
         self._second = -1
         self._second_text = ""
+
+    def hashed_of(self, subject: str) -> bytes:
+        """`hashed` of one of several outputs of one input; see `headers_of`."""
+        type, topic_id, partition = self._id_of
+        return f"{type}/{subject}\n{topic_id}\n{partition}\n".encode()
 
     def headers(self, offset: int, book: str, timestamp_ms: int, traceparent: bytes | None = None) -> Headers:
         """The headers of the output of one input record.
@@ -160,9 +168,9 @@ class HeaderTemplate:
         digest = self._hash.copy()
         digest.update(b"%b\n%b" % (number, tail))
         headers = [
-            *self._before,
+            *self.constant,
             (ID, digest.hexdigest().encode()),
-            (ORDER, b"%b%b/%b" % (self._order, number, tail)),
+            (ORDER, b"%b%b/%b" % (self.order, number, tail)),
         ]
         if 0 <= timestamp_ms <= _LAST_MS:
             second, millisecond = divmod(timestamp_ms, 1000)

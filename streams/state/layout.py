@@ -14,10 +14,11 @@ from __future__ import annotations
 from binascii import hexlify, unhexlify
 from datetime import datetime, timedelta
 from hashlib import blake2b
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import orjson
 
+from streams.compiled import COMPILED
 from streams.enrich.outcome import assemble
 
 HEADER: Final = "lotrisk.layout"
@@ -33,6 +34,15 @@ _MILLISECOND: Final = timedelta(milliseconds=1)
 _EPOCH: Final = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
 
 
+if TYPE_CHECKING or not COMPILED:
+
+    def _digest(*parts: bytes) -> bytes:
+        """BLAKE2b of the parts, as if joined."""
+        return blake2b(b"".join(parts), digest_size=16).digest()
+else:
+    from streams._compiled import digest as _digest
+
+
 class Parts(NamedTuple):
     """An enriched value taken apart; see `streams.state.view.Held`. `book` is None where the value has none."""
 
@@ -45,7 +55,7 @@ class Parts(NamedTuple):
 
 def digest_of(body: bytes, flags: bytes) -> bytes:
     """16 bytes that differ when what an output says differs; book, ids and order key are not part of it."""
-    return blake2b(b"%b%b%b" % (body, FLAGS, flags), digest_size=16).digest()
+    return _digest(body, FLAGS, flags)
 
 
 def finish(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, NamedTuple, TypeVar
 
 from aiokafka import AIOKafkaProducer, TopicPartition
@@ -20,12 +20,17 @@ from streams.connection import aiokafka_options
 from streams.settings import Settings
 from streams.topics import OUTPUT_MAX_BYTES
 from streams.transport.batch import Headers
+from streams.transport.records import Records, Stamp
 from streams.transport.wire import BATCH_BYTES, OutgoingBatch
 
 log = logging.getLogger(__name__)
 
-RECORD_OVERHEAD_BYTES = 512
-"""More than the framing of a batch that holds a single record."""
+BATCH_OVERHEAD_BYTES = 512
+"""More than what a batch has beside a single record."""
+EnrichedRecord = tuple[
+    Stamp, bytes, bytes, bytes, str, int, int | None, bytes, int, int, int, bytes | None, bytes
+]  # fmt: skip
+"""The arguments of `Records.add_enriched`."""
 
 REFUSED_SECONDS = 0.002
 """Pause before a transaction's first request is repeated. Kafka answers a commit before its markers are written, and
@@ -61,13 +66,24 @@ class Draft:
         """Append one record for `topic`; a full batch is closed and the next begun."""
         batch = self._open.get(topic)
         if batch is None or not batch.add(key, value, headers, timestamp_ms):
-            if batch is not None:
-                batch.close()
-            batch = self._open[topic] = OutgoingBatch(transactional=self._transactional)
-            self._batches.setdefault(topic, []).append(batch)
-            # The first record of a batch is taken whatever its size; record_fits was asked before.
-            batch.add(key, value, headers, timestamp_ms)
+            self._begin(topic).add(key, value, headers, timestamp_ms)
         self.records += 1
+
+    def add_enriched(self, topic: str, record: EnrichedRecord) -> None:
+        """Append an enriched record for `topic`: the arguments of `Records.add_enriched`."""
+        batch = self._open.get(topic)
+        if batch is None or not batch.add_enriched(*record):
+            self._begin(topic).add_enriched(*record)
+        self.records += 1
+
+    def _begin(self, topic: str) -> OutgoingBatch:
+        """The next batch of a topic. Its first record is taken whatever its size; `fits` was asked before."""
+        full = self._open.get(topic)
+        if full is not None:
+            full.close()
+        batch = self._open[topic] = OutgoingBatch(transactional=self._transactional)
+        self._batches.setdefault(topic, []).append(batch)
+        return batch
 
     def add_to(
         self, partition: int, topic: str, key: bytes, value: bytes | None, headers: Headers, timestamp_ms: int
@@ -104,11 +120,12 @@ class Draft:
         return first, final
 
 
-def record_fits(key: bytes | None, value: bytes | None, headers: Headers) -> bool:
-    """Whether an output topic takes the record: one that it refuses takes its batch and its producer with it."""
-    size = RECORD_OVERHEAD_BYTES + len(key or b"") + len(value or b"")
-    size += sum(len(name) + len(content or b"") + 8 for name, content in headers)
-    return size <= OUTPUT_MAX_BYTES
+def fits(append: Callable[[Records], object]) -> bool:
+    """Whether an output topic takes the record that `append` adds: one that it refuses takes its batch and its
+    producer with it."""
+    trial = Records(0)
+    append(trial)
+    return BATCH_OVERHEAD_BYTES + trial.size <= OUTPUT_MAX_BYTES
 
 
 class Outbox:

@@ -41,9 +41,9 @@ from streams.topics import FLAGS
 from streams.transport.batch import InputRecord, RecordBatch
 from streams.transport.dlq_limit import DlqLimit, Tripped
 from streams.transport.joining import Joined, join_records
-from streams.transport.outbox import Draft, record_fits
-from streams.transport.partitioning import count_elsewhere
+from streams.transport.outbox import Draft, fits
 from streams.transport.pipeline import Pipeline
+from streams.transport.records import Stamp, count_elsewhere, stamp_of
 
 if TYPE_CHECKING:
     from streams.tracing import RecordSpan, Tracing
@@ -56,7 +56,7 @@ processor's caches, and a record costs a sixth less."""
 FUTURE_TOLERANCE_MS = 60_000
 """How far a record's time may be ahead of this clock before it is clamped; brokers refuse more than an hour."""
 UNQUESTIONED_BYTES = 900_000
-"""An enriched value up to here fits its topic with any key and the headers lotrisk writes."""
+"""What a record says up to here fits its topic with any key, book and headers that lotrisk writes."""
 TRACEPARENT_MAX_BYTES = 512
 """W3C writes 55; what is longer is not passed through."""
 NO_TIME_MS = -1
@@ -147,7 +147,11 @@ class Rater:
         dead_letters = place.pipeline.dead_letters
         self._dead = dead_letters.full_name(place.prefix) if dead_letters is not None else None
         self._flags = FLAGS.full_name(place.prefix)
-        self._enriched_headers = self._template(place.pipeline.enriched_event, place.topic_id)
+        self._topic_id = place.topic_id
+        self._stamp: Stamp | None = None
+        """Of what is enriched here; each group has one of its own."""
+        if place.pipeline.join is None:
+            self._stamp = stamp_of(self._template(place.pipeline.enriched_event, place.topic_id))
         self._removed_headers = self._template(place.pipeline.removed_event, place.topic_id)
 
     def _template(self, event: EventType, topic_id: str) -> HeaderTemplate:
@@ -293,9 +297,8 @@ class Rater:
         now_ms: int,
         span: RecordSpan | None,
     ) -> Enriched | Rejected:
-        key = outcome.key
-        held = self._held(found, key)
-        order = OrderKey(self._place.topic_id, record.offset, outcome.book)
+        held = self._held(found, outcome.key)
+        order = OrderKey(self._topic_id, record.offset, outcome.book)
         if held is not None:
             if held.book > book:
                 raise BookBehindError(held.book, book)
@@ -306,7 +309,7 @@ class Rater:
         for note in outcome.notes:
             found.notes[note] += 1
         timestamp = _output_time(record, now_ms, found.notes)
-        trace = _trace(record, span)
+        trace = _trace(record, span) if record.headers else None
         done = self._publish(found, outcome, held, order, outcome.updated_at, record.timestamp, trace, timestamp)
         if done is None:
             found.unchanged += 1
@@ -346,23 +349,21 @@ class Rater:
             still, events = merge(key, before, outcome.flags, cause)
             flags = flags_json(still)
         digest = layout.digest_of(body, flags)
-        adds = contribution.encode(outcome.adds, still)
+        adds = contribution.NOTHING if outcome.adds is None else contribution.encode(outcome.adds, still)
         if held is not None and digest == held.digest and adds == held.contribution:
             if str(held.book) != outcome.book:
                 found.rebooked.append(key)
             return None
         updated_ms = None if outcome.updated_at is None else int(outcome.updated_at.timestamp() * 1000)
-        value, marks = layout.finish(
-            body, flags, outcome.book, canonical_end=outcome.canonical_end, updated_at_ms=updated_ms, digest=digest
-        )
-        headers = self._headers(self._headers_for(order), key, order, input_ms, trace)
-        headers.append((layout.HEADER, marks))
-        if adds:
-            headers.append((contribution.HEADER, adds))
-        if len(value) > UNQUESTIONED_BYTES and not record_fits(key, value, headers):
+        made = (
+            self._stamp_for(key, order), key, body, flags, outcome.book, outcome.canonical_end, updated_ms, digest,
+            order.offset, input_ms, output_ms, trace, adds,
+        )  # fmt: skip
+        if len(body) + len(flags) > UNQUESTIONED_BYTES and not fits(lambda trial: trial.add_enriched(*made)):
             return False
-        self._announce(found, key, events, order, trace)
-        found.draft.add(self._enriched, key, value, headers, output_ms)
+        if events:
+            self._announce(found, key, events, order, trace)
+        found.draft.add_enriched(self._enriched, made)
         canonical = layout.canonical_of(body, outcome.canonical_end, self._place.pipeline.owned)
         number = book_number(outcome.book)
         replaces = _replaced(found, key, held)
@@ -377,11 +378,12 @@ class Rater:
         # One record may lead to several groups: the id tells them apart.
         return template.headers_of(key.decode(), order.offset, order.book, input_ms, trace)
 
-    def _headers_for(self, order: OrderKey) -> HeaderTemplate:
-        if order.topic_id == self._place.topic_id:
-            return self._enriched_headers
-        # Held from before the input topic was made anew.
-        return self._template(self._place.pipeline.enriched_event, order.topic_id)
+    def _stamp_for(self, key: bytes, order: OrderKey) -> Stamp:
+        if self._stamp is not None and order.topic_id == self._topic_id:
+            return self._stamp
+        # Held from before the input topic was made anew, or a group.
+        template = self._template(self._place.pipeline.enriched_event, order.topic_id)
+        return stamp_of(template, None if self._place.pipeline.join is None else key.decode())
 
     def _remove(
         self,

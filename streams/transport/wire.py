@@ -14,20 +14,27 @@ from itertools import chain, islice
 from typing import Any, Final, NamedTuple
 
 from aiokafka import TopicPartition
+from aiokafka.codec import zstd_encode
 from aiokafka.consumer.fetcher import READ_COMMITTED, FetchResult
 from aiokafka.errors import CorruptRecordException
-from aiokafka.record.default_records import DefaultRecordBatchBuilder
 from aiokafka.record.util import calc_crc32c
 
 from streams.transport.batch import Headers, InputRecord
+from streams.transport.records import Records, encode_headers
 
 BATCH_BYTES: Final = 900_000
 """Uncompressed bytes of a batch: large enough for zstd to work well, below the topics' limit."""
 _APART_BYTES: Final = 100_000
 """Uncompressed bytes from which a batch is compressed in another thread; smaller ones take less than the way there."""
 
+_BATCH: Final = struct.Struct(">qiibIhiqqqhii")
+"""A batch before its records: base offset, length, leader epoch, magic, checksum, attributes, last offset, first and
+last time, producer id, epoch and base sequence, number of records."""
+_LENGTH_OF: Final = 12
+"""The length is of everything from here on."""
 _MAGIC: Final = 2
 _ZSTD: Final = 4
+_TRANSACTIONAL: Final = 0x10
 _CRC_AT: Final = 17
 _CRC_OF: Final = 21
 """The checksum is of everything from here on."""
@@ -158,28 +165,43 @@ class OutgoingBatch:
     the records are compressed before, in a thread where there are many, and the number is put in afterwards.
     """
 
-    __slots__ = ("_builder", "_count", "_producer", "_wire")
+    __slots__ = ("_producer", "_records", "_transactional", "_wire", "add_enriched")
 
     def __init__(self, *, transactional: bool) -> None:
-        self._builder = DefaultRecordBatchBuilder(_MAGIC, _ZSTD, int(transactional), -1, -1, 0, BATCH_BYTES)
-        self._count = 0
+        self._transactional = transactional
+        self._records = Records(BATCH_BYTES - _BATCH.size)
         self._producer = (-1, -1, 0)
         self._wire: bytearray | asyncio.Future[bytearray] | None = None
+        self.add_enriched = self._records.add_enriched
+        """`add` for an enriched record: see `streams.transport.records.Records`."""
 
     def add(self, key: bytes | None, value: bytes | None, headers: Headers, timestamp_ms: int) -> bool:
         """Append a record; False where the batch is full. The first is taken whatever its size."""
-        if self._builder.append(self._count, timestamp_ms, key, value, headers) is None:
-            return False
-        self._count += 1
-        return True
+        return self._records.add(key, value, encode_headers(headers), timestamp_ms)
 
     def close(self) -> None:
         """No record follows: a large batch begins to be compressed."""
         if self._wire is None:
-            if self._builder.size() < _APART_BYTES:
-                self._wire = self._builder.build()
+            if self._records.size < _APART_BYTES:
+                self._wire = self._compressed()
             else:
-                self._wire = asyncio.get_running_loop().run_in_executor(None, self._builder.build)
+                self._wire = asyncio.get_running_loop().run_in_executor(None, self._compressed)
+
+    def _compressed(self) -> bytearray:
+        """The batch but for its checksum and its producer."""
+        records = self._records
+        count = records.count
+        compressed = zstd_encode(records.take())
+        attributes = _ZSTD | (_TRANSACTIONAL if self._transactional else 0)
+        length = _BATCH.size - _LENGTH_OF + len(compressed)
+        wire = bytearray(
+            _BATCH.pack(
+                0, length, -1, _MAGIC, 0, attributes, count - 1, records.first_ms, records.last_ms, *self._producer,
+                count,
+            )
+        )  # fmt: skip
+        wire += compressed
+        return wire
 
     async def ready(self) -> None:
         """Wait until it is compressed."""
@@ -191,7 +213,7 @@ class OutgoingBatch:
 
     def record_count(self) -> int:
         """How many records it holds."""
-        return self._count
+        return self._records.count
 
     def closed(self) -> bool:
         """True: it is sent as it is."""

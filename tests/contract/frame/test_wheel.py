@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import sysconfig
 import zipfile
 from pathlib import Path
 
@@ -35,6 +36,13 @@ def test_the_wheel_holds_the_command_the_faust_driver_and_the_licence(wheel: zip
     assert "lotrisk = streams.cli:main" in text
     assert "[faust.transports]\nlotrisk = streams.transport.driver:Transport" in text
     assert any(name.endswith("licenses/LICENSE") for name in wheel.namelist())
+
+
+def test_the_wheel_holds_the_compiled_module_of_this_python(wheel: zipfile.ZipFile) -> None:
+    suffix = sysconfig.get_config_var("EXT_SUFFIX")
+    assert [name for name in wheel.namelist() if name.endswith(".so")] == [f"streams/_compiled{suffix}"]
+    (about,) = (name for name in wheel.namelist() if name.endswith("/WHEEL"))
+    assert "Root-Is-Purelib: false" in wheel.read(about).decode()
 
 
 def test_the_wheel_holds_no_tests(wheel: zipfile.ZipFile) -> None:

@@ -171,7 +171,7 @@ def test_consumer_options_are_still_known() -> None:
 def test_every_private_member_that_is_touched_is_guarded_here(module: ModuleType) -> None:
     tree = ast.parse(Path(str(module.__file__)).read_text("utf-8"))
     own = {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)} | {
-        "_open", "_full", "_room", "_fetching", "_assignor", "_builder", "_count", "_producer", "_wire",
+        "_open", "_full", "_room", "_fetching", "_assignor", "_producer", "_records", "_transactional", "_wire",
     }  # fmt: skip
     touched = {
         node.attr
