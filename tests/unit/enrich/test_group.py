@@ -27,6 +27,7 @@ def context(day: date = date(2026, 10, 1), *overrides: MeasureRecord) -> Context
     return Context(REFERENCE, build_book(REFERENCE.trade, day, overrides))
 
 
+DAY = date(2026, 10, 1)
 CONTEXT = context()
 
 
