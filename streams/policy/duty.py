@@ -113,10 +113,13 @@ class DutyRates:
 
     @property
     def answer(self) -> tuple[object, ...]:
-        """The default answer, or the range where there is none."""
+        """What the default answer says to the importer, or the range where there is none.
+
+        A record that follows another of the same authority, heading and rate says nothing new, nor does another order.
+        """
         if self.central is not None:
-            return (self.central,)
-        return (self.low, self.high, self.prohibited)
+            return (_said(self.central),)
+        return (_said(self.low), _said(self.high), self.prohibited)
 
     @property
     def signature(self) -> tuple[object, ...]:
@@ -273,6 +276,12 @@ def _answer(plan: Plan, interval: int, facts: Facts) -> DutyRates:
         plan.match.in_book,
         (plan, interval, facts),
     )
+
+
+def _said(scenario: Scenario | None) -> tuple[tuple[object, ...], ...] | None:
+    if scenario is None:
+        return None
+    return tuple(sorted((part.authority, part.heading or "", part.rate_percent) for part in scenario.components))
 
 
 def _scenario(outcome: Outcome) -> Scenario:
