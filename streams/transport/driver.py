@@ -28,6 +28,7 @@ from streams.connection import aiokafka_options
 from streams.settings import ProcessingGuarantee, Settings
 from streams.transport import wire
 from streams.transport.batch import InputRecord, RecordBatch
+from streams.transport.committed import heed_refusals
 from streams.transport.reconnecting import pace_reconnects
 
 if TYPE_CHECKING:
@@ -185,6 +186,7 @@ class Consumer(stock.Consumer):  # type: ignore[misc]  # Faust ships no types
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         check_versions()
         pace_reconnects()
+        heed_refusals()
         super().__init__(*args, **kwargs)
         self._open: dict[TP, RecordBatch] = {}
         self._full: set[TP] = set()
