@@ -48,6 +48,7 @@ _CELLS_END: Final = b"t0"
 _TOLD: Final = b"told"
 _WHEN: Final = Struct(">Q")
 _FORGET_AT_ONCE: Final = 256
+_LOOKED_UP_MOST: Final = 10_000
 
 _Outcome = tuple[bytes, bytes, bytes | None, contribution.Part | None, bytes]
 """Key, head (a record's or a marker's), canonical record or None where it stays; what it adds to totals in place of
@@ -101,6 +102,8 @@ class RocksState:
         self._next_expiry_ms: int | None = None
         self._totals = Totals()
         self._filling: Filling | None = None
+        self._looked_up: dict[bytes, bytes | None] = {}
+        """Heads that `held` has read since the last write: what is published is written on the same."""
 
     # -- life
 
@@ -147,6 +150,7 @@ class RocksState:
 
     def close(self) -> None:
         """Close the files."""
+        self._looked_up.clear()
         database, self._database = self._database, None
         if database is not None:
             database.close()
@@ -169,6 +173,10 @@ class RocksState:
             if not is_rocksdb(error):
                 raise
             raise self._told(error) from error
+        looked_up = self._looked_up
+        if len(looked_up) >= _LOOKED_UP_MOST:
+            looked_up.clear()
+        looked_up[key] = head
         return decode_held(head) if head is not None and is_live(head) else None
 
     def canonical(self, key: bytes) -> bytes | None:
@@ -335,6 +343,7 @@ class RocksState:
 
     def rebook(self, keys: Iterable[bytes], book: BookNumber) -> None:
         """See PartitionState."""
+        self._looked_up.clear()
         with self._guarded() as database:
             batch = WriteBatch(raw_mode=True)
             for key in keys:
@@ -367,12 +376,13 @@ class RocksState:
             put, delete, find = batch.put, batch.delete, database.heads.get
             in_heads, in_canonical = database.in_heads, database.in_canonical
             written: dict[bytes, bytes] = {}
+            looked_up, self._looked_up = self._looked_up, {}
             made_ms: int | None = None
             for key, head, canonical, adds, replaced in outcomes:
                 if guard:
                     before = written.get(key)
                     if before is None:
-                        before = find(key)
+                        before = looked_up[key] if key in looked_up else find(key)
                     if before is not None:
                         if is_stale(order_of(head), order_of(before)):
                             ignored += 1
