@@ -1,5 +1,6 @@
-/* What a lane does with every single record, compiled: its bytes in a batch, headers and ids, digest and partition.
- * `streams.transport.records_python` does the same, byte for byte, where this is not built; tests hold the two together.
+/* What is done with every single record, compiled: its bytes in a batch, headers and ids, digest and partition, and what
+ * a state that is filled takes of it. `streams.transport.records_python` and `streams.state.slices` do the same, byte for
+ * byte, where this is not built; tests hold them together.
  * Nothing here knows what a record means.
  */
 
@@ -585,9 +586,316 @@ static PyObject *count_elsewhere(PyObject *Py_UNUSED(module), PyObject *args)
     return PyLong_FromLong(found);
 }
 
+/* -- a slice of records for a state that is filled: see streams.state.filling */
+
+#define HEAD_FIXED 40
+#define LIVE 1
+#define AMOUNTS 256
+
+static const char FLAGS[] = ",\"flags\":";
+static const char BOOK[] = ",\"book\":\"";
+#define FLAGS_SIZE ((Py_ssize_t)sizeof FLAGS - 1)
+#define BOOK_SIZE ((Py_ssize_t)sizeof BOOK - 1)
+
+/* The decimal number at *at, below 10^18 and moved past; 0 where there is none. */
+static int read_decimal(const byte **at, const byte *end, int64_t *number)
+{
+    const byte *from = *at;
+    int64_t found = 0;
+    while (*at < end && **at >= '0' && **at <= '9' && *at - from < 18)
+        found = found * 10 + (*(*at)++ - '0');
+    *number = found;
+    return *at > from && (*at == end || **at < '0' || **at > '9');
+}
+
+static int read_signed(const byte **at, const byte *end, int64_t *number)
+{
+    int is_negative = *at < end && **at == '-';
+    *at += is_negative;
+    if (!read_decimal(at, end, number))
+        return 0;
+    if (is_negative)
+        *number = -*number;
+    return 1;
+}
+
+static int read_mark(const byte **at, const byte *end, byte mark) { return *at < end && *(*at)++ == mark; }
+
+static int hex_digit(byte digit)
+{
+    return digit >= '0' && digit <= '9' ? digit - '0' : digit >= 'a' && digit <= 'f' ? digit - 'a' + 10 : -1;
+}
+
+static int is_ascii(Text text)
+{
+    for (Py_ssize_t i = 0; i < text.size; i++)
+        if (text.data[i] > 0x7f)
+            return 0;
+    return 1;
+}
+
+typedef struct {
+    int64_t canonical_end, flags_start, book_start, updated_ms, offset;
+    byte digest[DIGEST];
+    Text topic, order_book, book;
+} Published;
+
+/* What layout, order and value say; 0 where one of them is unusual. */
+static int read_published(Text value, Text layout, Text order, Published *found)
+{
+    const byte *at = layout.data, *end = layout.data + layout.size;
+    if (!read_decimal(&at, end, &found->canonical_end) || !read_mark(&at, end, '/') ||
+        !read_decimal(&at, end, &found->flags_start) || !read_mark(&at, end, '/') ||
+        !read_decimal(&at, end, &found->book_start) || !read_mark(&at, end, '/'))
+        return 0;
+    found->updated_ms = INT64_MIN;
+    if (at < end && *at != '/' && !read_signed(&at, end, &found->updated_ms))
+        return 0;
+    if (!read_mark(&at, end, '/') || end - at != 2 * DIGEST)
+        return 0;
+    for (int i = 0; i < DIGEST; i++, at += 2) {
+        int high = hex_digit(at[0]), low = hex_digit(at[1]);
+        if (high < 0 || low < 0)
+            return 0;
+        found->digest[i] = (byte)(high << 4 | low);
+    }
+    if (!(0 < found->canonical_end && found->canonical_end <= found->flags_start &&
+          found->flags_start < found->book_start && found->flags_start + FLAGS_SIZE <= found->book_start &&
+          found->book_start + BOOK_SIZE + 2 < value.size &&
+          !memcmp(value.data + found->flags_start, FLAGS, FLAGS_SIZE) &&
+          !memcmp(value.data + found->book_start, BOOK, BOOK_SIZE)))
+        return 0;
+    found->book.data = value.data + found->book_start + BOOK_SIZE;
+    found->book.size = value.data + value.size - 2 - found->book.data;
+    at = order.data;
+    end = order.data + order.size;
+    found->topic.data = at;
+    while (at < end && *at != '/')
+        at++;
+    found->topic.size = at - found->topic.data;
+    if (!read_mark(&at, end, '/') || !read_decimal(&at, end, &found->offset) || !read_mark(&at, end, '/'))
+        return 0;
+    found->order_book.data = at;
+    found->order_book.size = end - at;
+    Text *texts[] = {&found->topic, &found->order_book, &found->book};
+    for (int i = 0; i < 3; i++)
+        if (texts[i]->size < 1 || texts[i]->size > 255 || !is_ascii(*texts[i]))
+            return 0;
+    return memchr(found->order_book.data, '/', (size_t)found->order_book.size) == NULL;
+}
+
+/* The bytes of `streams.state.codec.held`. */
+static PyObject *head_of(const Published *found, Text value, Text adds)
+{
+    const byte *flags = value.data + found->flags_start + FLAGS_SIZE;
+    Py_ssize_t flags_size = found->book_start - found->flags_start - FLAGS_SIZE;
+    PyObject *head = PyBytes_FromStringAndSize(NULL, HEAD_FIXED + found->topic.size + found->order_book.size +
+                                                         found->book.size + adds.size + flags_size);
+    if (head == NULL)
+        return NULL;
+    byte *to = (byte *)PyBytes_AS_STRING(head);
+    uint32_t adds_size = (uint32_t)adds.size;
+    *to++ = LIVE;
+    to = put(to, &found->updated_ms, 8);
+    to = put(to, &found->offset, 8);
+    to = put(to, found->digest, DIGEST);
+    to = put(to, &adds_size, 4);
+    *to++ = (byte)found->topic.size;
+    *to++ = (byte)found->order_book.size;
+    *to++ = (byte)found->book.size;
+    to = put_text(to, found->topic);
+    to = put_text(to, found->order_book);
+    to = put_text(to, found->book);
+    to = put_text(to, adds);
+    put(to, flags, flags_size);
+    return head;
+}
+
+static PyObject *canonical_of(const Published *found, Text value)
+{
+    PyObject *canonical = PyBytes_FromStringAndSize(NULL, found->canonical_end + 1);
+    if (canonical != NULL)
+        *put((byte *)PyBytes_AS_STRING(canonical), value.data, found->canonical_end) = '}';
+    return canonical;
+}
+
+/* Add a contribution's amounts to its cell's in `sums`, a bytearray of numbers; 0 where it is none, -1 for an error. */
+static int add_amounts(Text adds, PyObject *sums)
+{
+    int64_t amounts[AMOUNTS];
+    Py_ssize_t count = 0;
+    const byte *at = adds.data, *end = adds.data + adds.size;
+    if (!read_mark(&at, end, '[') || !read_mark(&at, end, '['))
+        return 0;
+    do {
+        const byte *from = at;
+        if (count == AMOUNTS || !read_signed(&at, end, &amounts[count++]))
+            return 0;
+        from += *from == '-';
+        /* JSON knows neither 01 nor, as a whole number, -0. */
+        if (*from == '0' && (at - from > 1 || from[-1] == '-'))
+            return 0;
+    } while (at < end && *at == ',' && ++at);
+    if (!read_mark(&at, end, ']') || end - at < 2 || *at != ',' || end[-1] != ']')
+        return 0;
+    PyObject *cell = PyBytes_FromStringAndSize((const char *)at + 1, end - at - 2);
+    if (cell == NULL)
+        return -1;
+    PyObject *before = PyDict_GetItemWithError(sums, cell);
+    int done = -1;
+    if (before != NULL) {
+        int64_t *summed = (int64_t *)PyByteArray_AS_STRING(before);
+        done = PyByteArray_GET_SIZE(before) == count * (Py_ssize_t)sizeof *amounts;
+        for (Py_ssize_t i = 0; done && i < count; i++)
+            done = !__builtin_add_overflow(summed[i], amounts[i], &amounts[i]);
+        if (done)
+            memcpy(summed, amounts, (size_t)count * sizeof *amounts);
+    } else if (!PyErr_Occurred()) {
+        PyObject *first = PyByteArray_FromStringAndSize((const char *)amounts, count * (Py_ssize_t)sizeof *amounts);
+        if (first != NULL && PyDict_SetItem(sums, cell, first) == 0)
+            done = 1;
+        Py_XDECREF(first);
+    }
+    Py_DECREF(cell);
+    return done;
+}
+
+/* Bytearrays of numbers become lists. */
+static int numbers_listed(PyObject *sums)
+{
+    PyObject *cell, *amounts;
+    Py_ssize_t place = 0;
+    while (PyDict_Next(sums, &place, &cell, &amounts)) {
+        Py_ssize_t count = PyByteArray_GET_SIZE(amounts) / (Py_ssize_t)sizeof(int64_t);
+        PyObject *listed = PyList_New(count);
+        if (listed == NULL)
+            return 0;
+        for (Py_ssize_t i = 0; i < count; i++) {
+            PyObject *number = PyLong_FromLongLong(((int64_t *)PyByteArray_AS_STRING(amounts))[i]);
+            if (number == NULL) {
+                Py_DECREF(listed);
+                return 0;
+            }
+            PyList_SET_ITEM(listed, i, number);
+        }
+        /* Of a key that is there: the dictionary keeps its form. */
+        int done = PyDict_SetItem(sums, cell, listed);
+        Py_DECREF(listed);
+        if (done < 0)
+            return 0;
+    }
+    return 1;
+}
+
+static int is_named(PyObject *name, PyObject *wanted)
+{
+    return name == wanted || (PyUnicode_Check(name) && PyUnicode_GET_LENGTH(name) == PyUnicode_GET_LENGTH(wanted) &&
+                              !PyUnicode_Compare(name, wanted));
+}
+
+/* Order, layout and contribution among the headers, as texts of size -1 where they aren't there or are null. */
+static int read_headers(PyObject *headers, PyObject *const *names, Text *found)
+{
+    PyObject *pairs = PySequence_Fast(headers, "headers are no sequence");
+    if (pairs == NULL)
+        return 0;
+    int done = 1;
+    for (int i = 0; i < 3; i++)
+        found[i] = (Text){NULL, -1};
+    for (Py_ssize_t i = 0; done && i < PySequence_Fast_GET_SIZE(pairs); i++) {
+        PyObject *pair = PySequence_Fast_GET_ITEM(pairs, i);
+        if (!PyTuple_Check(pair) || PyTuple_GET_SIZE(pair) != 2) {
+            PyErr_SetString(PyExc_TypeError, "a header is a pair");
+            done = 0;
+            break;
+        }
+        for (int j = 0; j < 3; j++)
+            if (is_named(PyTuple_GET_ITEM(pair, 0), names[j]))
+                done = done && text_or_none(PyTuple_GET_ITEM(pair, 1), "a header's content", &found[j]);
+    }
+    Py_DECREF(pairs);
+    return done;
+}
+
+/* Append (key, head, canonical) of a record to `rows`; 0 where it is unusual, -1 for an error. */
+static int take_record(PyObject *key, PyObject *value, PyObject *headers, PyObject *const *names, PyObject *rows,
+                       PyObject *sums)
+{
+    Text text, found[3];
+    Published published;
+    if (!text_of(value, "a value", &text) || !read_headers(headers, names, found))
+        return -1;
+    Text adds = found[2].size > 0 ? found[2] : (Text){NULL, 0};
+    if (found[0].size < 0 || found[1].size < 0 || !read_published(text, found[1], found[0], &published))
+        return 0;
+    if (adds.size) {
+        int done = add_amounts(adds, sums);
+        if (done < 1)
+            return done;
+    }
+    PyObject *head = head_of(&published, text, adds), *canonical = canonical_of(&published, text);
+    PyObject *row = head != NULL && canonical != NULL ? PyTuple_Pack(3, key, head, canonical) : NULL;
+    Py_XDECREF(head);
+    Py_XDECREF(canonical);
+    int done = row != NULL && PyList_Append(rows, row) == 0 ? 1 : -1;
+    Py_XDECREF(row);
+    return done;
+}
+
+static PyObject *take_apart(PyObject *Py_UNUSED(module), PyObject *args)
+{
+    PyObject *records, *seen, *names[3];
+    if (!PyArg_ParseTuple(args, "OO!UUU:take_apart", &records, &PyByteArray_Type, &seen, &names[0], &names[1],
+                          &names[2]))
+        return NULL;
+    PyObject *all = PySequence_Fast(records, "records are no sequence");
+    if (all == NULL)
+        return NULL;
+    PyObject *rows = PyList_New(0), *others = PyList_New(0), *sums = PyDict_New();
+    PyObject *attributes[] = {
+        PyUnicode_InternFromString("key"), PyUnicode_InternFromString("value"), PyUnicode_InternFromString("headers")};
+    int done = rows && others && sums && attributes[0] && attributes[1] && attributes[2] ? 1 : -1;
+    if (!PyByteArray_GET_SIZE(seen)) {
+        PyErr_SetString(PyExc_ValueError, "there is no room for marks");
+        done = -1;
+    }
+    for (Py_ssize_t i = 0; done >= 0 && i < PySequence_Fast_GET_SIZE(all); i++) {
+        PyObject *record = PySequence_Fast_GET_ITEM(all, i);
+        PyObject *key = PyObject_GetAttr(record, attributes[0]), *value = PyObject_GetAttr(record, attributes[1]);
+        PyObject *headers = PyObject_GetAttr(record, attributes[2]);
+        done = key != NULL && value != NULL && headers != NULL ? 0 : -1;
+        if (!done && key != Py_None) {
+            Py_hash_t hash = PyObject_Hash(key);
+            char *slot = PyByteArray_AS_STRING(seen) + (size_t)hash % (size_t)PyByteArray_GET_SIZE(seen);
+            if (hash == -1)
+                done = -1;
+            else if (!*slot) {
+                /* Whatever becomes of the record: the next one of this key stands behind it. */
+                *slot = 1;
+                if (value != Py_None)
+                    done = take_record(key, value, headers, names, rows, sums);
+            }
+        }
+        if (!done)
+            done = PyList_Append(others, record);
+        Py_XDECREF(key);
+        Py_XDECREF(value);
+        Py_XDECREF(headers);
+    }
+    PyObject *found = done >= 0 && numbers_listed(sums) ? PyTuple_Pack(3, rows, sums, others) : NULL;
+    Py_XDECREF(rows);
+    Py_XDECREF(sums);
+    Py_XDECREF(others);
+    for (int i = 0; i < 3; i++)
+        Py_XDECREF(attributes[i]);
+    Py_DECREF(all);
+    return found;
+}
+
 static PyMethodDef functions[] = {
     {"digest", (PyCFunction)(void (*)(void))digest, METH_FASTCALL, "16 bytes of BLAKE2b of the parts, as if joined."},
     {"count_elsewhere", count_elsewhere, METH_VARARGS, "See streams.transport.partitioning."},
+    {"take_apart", take_apart, METH_VARARGS, "See streams.state.slices."},
     {NULL},
 };
 

@@ -23,7 +23,6 @@ HEADER: Final = "lotrisk.contribution"
 UNKNOWN: Final = "unknown"
 NOTHING: Final = b""
 """The contribution of a record that is in no total."""
-_BRACKET: Final = ord("[")
 FIXED: Final = 16
 """Amounts that every contribution has; see `amounts`."""
 A_THREAT: Final = 4
@@ -171,45 +170,11 @@ def checked(contribution: bytes) -> Part | None:
     if part is None or contribution[:1] != b"[" or contribution[-1:] != b"]":
         return None
     numbers, cell = part
-    return part if len(numbers) == _amounts_of(cell) and set(map(type, numbers)) == {int} else None
-
-
-def summed(contributions: Sequence[bytes]) -> dict[bytes, list[int]] | None:
-    """The sums by cell of contributions from outside, in a quarter of the time it takes to look at each.
-
-    None where one of them may be none: `checked` tells which.
-    """
-    ends = [one.find(b"]") + 1 for one in contributions]
-    listed = b",".join([one[1:end] for one, end in zip(contributions, ends, strict=True)])
-    if listed.translate(None, b"0123456789-,[]"):
-        return None
-    try:
-        rows = orjson.loads(b"[%b]" % listed)
-    except orjson.JSONDecodeError:
-        return None
-    by_rest: dict[bytes, list[list[int]]] = {}
-    if len(rows) != len(contributions) or set(map(type, rows)) - {list}:
-        return None
-    for one, end, row in zip(contributions, ends, rows, strict=True):
-        if one[0] != _BRACKET:
-            return None
-        by_rest.setdefault(one[end:], []).append(row)
-    found: dict[bytes, list[int]] = {}
-    for rest, some in by_rest.items():
-        cell = rest[1:-1]
-        if not rest.startswith(b",") or not rest.endswith(b"]") or set(map(len, some)) != {_amounts_of(cell)}:
-            return None
-        try:
-            found[cell] = list(map(sum, zip(*some, strict=True)))
-        except TypeError:
-            return None
-        if set(map(type, found[cell])) != {int}:
-            return None
-    return found
+    return part if len(numbers) == amounts_of(cell) and set(map(type, numbers)) == {int} else None
 
 
 @lru_cache(maxsize=16_384)
-def _amounts_of(cell: bytes) -> int:
+def amounts_of(cell: bytes) -> int:
     """How many numbers go with a cell; -1 where it is none."""
     try:
         found = read_cell(cell)

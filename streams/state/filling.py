@@ -1,40 +1,37 @@
 """A new state while it is built from its topic, up to the end in one go.
 
 Nothing of it is worth keeping until it is whole, so it is written without RocksDB's log, and a worker that is killed
-meanwhile leaves records without a checkpoint: the next one begins anew. Most records are the only ones of their key,
-and those are taken apart a slice at a time.
+meanwhile leaves records without a checkpoint: the next one begins anew. Most records are the only ones of their key:
+those are taken apart a slice at a time, and the state is not asked for what it holds under their keys.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import Final, NamedTuple, Protocol
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from schemas.cloudevents import ORDER
+from streams.compiled import COMPILED
 from streams.enrich import contribution
-from streams.state.codec.held import published_heads
 from streams.state.layout import HEADER
+from streams.state.slices import PublishedRecord, Rows
+
+if TYPE_CHECKING or not COMPILED:
+    from streams.state.slices import take_apart
+else:
+    from streams._compiled import take_apart
+
+__all__ = ["Filling", "Fresh", "take_apart"]
 
 _SLOTS: Final = 1 << 21
-"""Two megabytes for each partition that is filled, and a seventh of 500,000 keys looked up in vain."""
-
-
-class PublishedRecord(Protocol):
-    """What the state reads of a record of the enriched topic."""
-
-    @property
-    def key(self) -> bytes | None: ...
-    @property
-    def value(self) -> bytes | None: ...
-    @property
-    def headers(self) -> Sequence[tuple[str, bytes | None]]: ...
+"""Two megabytes for each partition that is filled; of 500,000 keys an eighth is looked up in vain."""
 
 
 class Fresh(NamedTuple):
-    """Records of keys that were not there before: key, head and canonical record of each, and their sums by cell."""
+    """Records of keys that were not there before, and the sums of their contributions."""
 
-    rows: Sequence[tuple[bytes, tuple[bytes, bytes]]]
-    sums: dict[bytes, list[int]]
+    rows: Rows
+    sums: list[contribution.Part]
 
 
 class Filling:
@@ -42,42 +39,11 @@ class Filling:
 
     def __init__(self) -> None:
         self._seen = bytearray(_SLOTS)
-        """A mark for the hash of each key: one without is not there."""
 
     def take_apart(self, records: Iterable[PublishedRecord]) -> tuple[Fresh, Iterable[PublishedRecord]]:
         """The records of new keys, and those for which the state has to be asked, to be taken in after them."""
-        seen = self._seen
-        keys: list[bytes] = []
-        values: list[bytes] = []
-        layouts: list[bytes] = []
-        orders: list[bytes] = []
-        adds: list[bytes] = []
-        others: list[PublishedRecord] = []
-        for record in records:
-            key, value = record.key, record.value
-            if key is not None:
-                slot = hash(key) % _SLOTS
-                if not seen[slot]:
-                    # Whatever becomes of the record: the next one of this key stands behind it.
-                    seen[slot] = 1
-                    headers = dict(record.headers)
-                    order, layout = headers.get(ORDER), headers.get(HEADER)
-                    # A body written anew for its producer's names has to be parsed.
-                    if value is not None and order is not None and layout is not None and layout[:1] != b"-":
-                        keys.append(key)
-                        values.append(value)
-                        layouts.append(layout)
-                        orders.append(order)
-                        adds.append(headers.get(contribution.HEADER) or contribution.NOTHING)
-                        continue
-            others.append(record)
-        if not keys:
-            return _NONE, others
-        heads = published_heads(values, layouts, orders, adds)
-        sums = contribution.summed(list(filter(None, adds)))
-        if heads is None or sums is None:
-            return _NONE, records
-        return Fresh(list(zip(keys, heads, strict=True)), sums), others
-
-
-_NONE: Final = Fresh((), {})
+        rows, sums, others = take_apart(records, self._seen, ORDER, HEADER, contribution.HEADER)
+        if all(len(numbers) == contribution.amounts_of(cell) for cell, numbers in sums.items()):
+            return Fresh(rows, [contribution.Part(numbers, cell) for cell, numbers in sums.items()]), others
+        # One of them is no contribution, and it is already in its record's head.
+        return Fresh([], []), records

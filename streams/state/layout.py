@@ -28,8 +28,7 @@ UNKNOWN_DIGEST: Final = bytes(16)
 
 FLAGS: Final = b',"flags":'
 BOOK: Final = b',"book":"'
-TIME_LIMIT: Final = 2**62
-"""Milliseconds either side of 1970 beyond which a time is none."""
+_TIME_LIMIT: Final = 2**62
 _MILLISECOND: Final = timedelta(milliseconds=1)
 _EPOCH: Final = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
 
@@ -93,7 +92,7 @@ def marks(value: bytes, layout: bytes) -> Marks | None:
     try:
         end, flags_start, book_start = int(parts[0]), int(parts[1]), int(parts[2])
         updated = parts[3] if len(parts) > 3 else None
-        if updated and not -TIME_LIMIT < int(updated) < TIME_LIMIT:
+        if updated and not -_TIME_LIMIT < int(updated) < _TIME_LIMIT:
             return None
         digest = unhexlify(parts[4]) if len(parts) > 4 else None
     except (ValueError, IndexError):

@@ -30,12 +30,13 @@ from streams.state.codec.held import (
     with_book,
 )
 from streams.state.errors import StateDamagedError, StateError, is_rocksdb, translate
-from streams.state.filling import Filling, Fresh, PublishedRecord
+from streams.state.filling import Filling, Fresh
 from streams.state.layout import HEADER
 from streams.state.order import book_number, is_stale
 from streams.state.published import read_published
 from streams.state.rocks import Database, Memory, mark_damaged, pairs, throw_away
 from streams.state.scan import scan
+from streams.state.slices import PublishedRecord
 from streams.state.view import Gone, Held, Slice
 
 _CHECKPOINT: Final = b"checkpoint"
@@ -306,11 +307,11 @@ class RocksState:
         with self._guarded() as database:
             batch = WriteBatch(raw_mode=True)
             put, in_heads, in_canonical = batch.put, database.in_heads, database.in_canonical
-            for key, (head, canonical) in fresh.rows:
+            for key, head, canonical in fresh.rows:
                 put(key, head, in_heads)
                 put(key, canonical, in_canonical)
-            for cell, numbers in fresh.sums.items():
-                self._totals.exchange(None, contribution.Part(numbers, cell))
+            for part in fresh.sums:
+                self._totals.exchange(None, part)
             database.write(batch, logged=False)
 
     def _outcomes(self, published: Mapping[bytes, Held | Gone], now_ms: int) -> Iterator[_Outcome]:

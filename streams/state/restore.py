@@ -28,9 +28,9 @@ from streams.state.errors import StateDamagedError, StateError, StateLockedError
 from streams.state.verdict import EnrichedPartition, Rebuilt, why_rebuild
 
 if TYPE_CHECKING:
-    from streams.state.filling import PublishedRecord
     from streams.state.partition import RocksState
     from streams.state.rocks import Memory
+    from streams.state.slices import PublishedRecord
 
 log = logging.getLogger(__name__)
 

@@ -9,15 +9,13 @@ Little endian. A tombstone's marker is a head of another kind, whose `updated_at
 from __future__ import annotations
 
 import struct
-from binascii import unhexlify
-from collections.abc import Sequence
 from functools import lru_cache
 from typing import Final, NamedTuple
 
 from schemas.cloudevents import OrderKey
 from streams.enrich.contribution import NOTHING
 from streams.policy.book import BookNumber
-from streams.state.layout import BOOK, FLAGS, TIME_LIMIT, marks
+from streams.state.layout import BOOK, FLAGS, marks
 from streams.state.order import book_number
 from streams.state.view import Held
 
@@ -92,58 +90,6 @@ def published_head(value: bytes, layout: bytes, order: bytes, contribution: byte
         return None
     flags = value[flags_start + len(FLAGS) : book_start]
     return b"".join((fixed, topic, order_book, book, contribution, flags)), value[:end] + b"}"
-
-
-def published_heads(
-    values: Sequence[bytes], layouts: Sequence[bytes], orders: Sequence[bytes], contributions: Sequence[bytes]
-) -> list[tuple[bytes, bytes]] | None:
-    """What `published_head` gives for each of these records, in a third of the time: numbers are read column by column.
-
-    None where a record has to go the long way, or its layout says no time or no digest of its own.
-    """
-    if {layout.count(b"/") for layout in layouts} != {4} or {order.count(b"/") for order in orders} != {2}:
-        return None
-    joined = b"/".join(orders)
-    marked, placed = b"/".join(layouts).split(b"/"), joined.split(b"/")
-    digests = marked[4::5]
-    if not joined.isascii() or {len(digest) for digest in digests} != {32}:
-        return None
-    heads: list[tuple[bytes, bytes]] = []
-    try:
-        ends, flags_starts, book_starts = (map(int, marked[start::5]) for start in range(3))
-        updated = [int(text) if text else _NO_TIME for text in marked[3::5]]
-        offsets = list(map(int, placed[1::3]))
-        digest = unhexlify(b"".join(digests))
-        if not (
-            b"".join(placed[1::3]).isdigit()
-            and all(placed)
-            and all(-TIME_LIMIT < moment < TIME_LIMIT or moment == _NO_TIME for moment in updated)
-        ):
-            return None
-        place = 0
-        for value, end, flags_start, book_start, updated_ms, topic, offset, order_book, contribution in zip(
-            values, ends, flags_starts, book_starts, updated, placed[0::3], offsets, placed[2::3], contributions,
-            strict=True,
-        ):  # fmt: skip
-            book = value[book_start + len(BOOK) : -2]
-            if not (
-                0 < end <= flags_start < book_start
-                and value.startswith(FLAGS, flags_start)
-                and value.startswith(BOOK, book_start)
-                and book
-                and book.isascii()
-            ):
-                return None
-            fixed = _FIXED.pack(
-                LIVE, updated_ms, offset, digest[place : place + 16],
-                len(contribution), len(topic), len(order_book), len(book),
-            )  # fmt: skip
-            place += 16
-            flags = value[flags_start + len(FLAGS) : book_start]
-            heads.append((b"".join((fixed, topic, order_book, book, contribution, flags)), value[:end] + b"}"))
-    except (ValueError, struct.error):
-        return None
-    return heads
 
 
 def encode_marker(marker: Marker) -> bytes:

@@ -25,7 +25,6 @@ from streams.enrich.contribution import (
     encode_cell,
     read,
     read_cell,
-    summed,
 )
 from streams.enrich.episodes import Cause, merge
 from streams.enrich.outcome import Enriched
@@ -198,30 +197,6 @@ def test_a_contribution_is_read_back() -> None:
 )  # fmt: skip
 def test_what_is_no_contribution_is_not_taken_for_one(foreign: bytes) -> None:
     assert not checked(foreign)
-
-
-@given(st.lists(st.tuples(st.sampled_from(ADDED), st.integers(0, 400), st.binary(max_size=2)), max_size=6))
-def test_contributions_are_summed_together_as_one_by_one(drawn: list[tuple[bytes, int, bytes]]) -> None:
-    """Also with a piece put anywhere into some of them."""
-    adds = [one[:place] + piece + one[place:] for one, place, piece in drawn]
-    found = summed(adds)
-    if not any(piece for *_, piece in drawn):
-        assert found is not None
-    if found is None:
-        return
-    one_by_one: dict[bytes, list[int]] = {}
-    for one in adds:
-        part = checked(one)
-        assert part is not None
-        before = one_by_one.setdefault(part.cell, [0] * len(part.numbers))
-        one_by_one[part.cell] = [a + b for a, b in zip(before, part.numbers, strict=True)]
-    assert found == one_by_one
-
-
-@pytest.mark.parametrize("one", ADDED[:2])
-@pytest.mark.parametrize("foreign", [b"", b"[true", b"[1.0", b"[null", b'["1"', b"[[1]", b"[9" + b"9" * 30, b"["])
-def test_a_foreign_contribution_is_in_no_sum(one: bytes, foreign: bytes) -> None:
-    assert summed([one, one[:1] + foreign + one[one.find(b"]") :], one]) is None
 
 
 @given(st.binary(max_size=80))

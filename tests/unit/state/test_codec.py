@@ -21,7 +21,6 @@ from streams.state.codec.held import (
     is_live,
     order_of,
     published_head,
-    published_heads,
     with_book,
 )
 from streams.state.layout import finish
@@ -79,45 +78,6 @@ def test_the_fast_way_of_a_restore_is_the_long_one(
     held = read_published(value, order.encode(), layout, OWNED_FIELDS_VEHICLE, adds)
     assert isinstance(held, Held)
     assert published_head(value, layout, order.encode(), adds) == (encode_held(held), held.canonical)
-
-
-@given(
-    st.lists(
-        st.tuples(
-            HEADER_ORDERS,
-            BOOKS.map(str),
-            st.none() | st.integers(-(2**62), 2**62),
-            st.sampled_from([b"[]", b'[{"type":"x"}]']),
-            st.binary(max_size=20),
-            st.sampled_from([b"", b"1", b"/", b"-", b" ", b"_", b"\xff", b"9" * 20]),
-            st.integers(0, 120),
-            st.sampled_from(["none", "none", "none", "order", "layout", "value"]),
-        ),
-        min_size=1, max_size=4,
-    )
-)  # fmt: skip
-def test_a_slice_of_heads_is_head_by_head(
-    drawn: list[tuple[OrderKey, str, int | None, bytes, bytes, bytes, int, str]],
-) -> None:
-    """Also of what somebody else wrote: a piece put anywhere into a header or a value."""
-    values, layouts, orders, adds = [], [], [], []
-    for key, book, updated, flags, contribution, piece, place, where in drawn:
-        value, layout = finish(
-            b'{"vin":"X","a":[1]', flags, book, canonical_end=10, updated_at_ms=updated, digest=bytes(16)
-        )
-        parts = {"value": value, "layout": layout, "order": key.encode()}
-        if where in parts:
-            parts[where] = parts[where][:place] + piece + parts[where][place:]
-        values.append(parts["value"])
-        layouts.append(parts["layout"])
-        orders.append(parts["order"])
-        adds.append(contribution)
-    heads = [published_head(*record) for record in zip(values, layouts, orders, adds, strict=True)]
-    together = published_heads(values, layouts, orders, adds)
-    if all(where == "none" and (updated is None or abs(updated) < 2**62) for _, _, updated, *_, where in drawn):
-        assert together is not None
-    if together is not None:
-        assert together == heads
 
 
 @pytest.mark.parametrize(
