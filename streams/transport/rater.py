@@ -148,6 +148,7 @@ class Rater:
         self._dead = dead_letters.full_name(place.prefix) if dead_letters is not None else None
         self._flags = FLAGS.full_name(place.prefix)
         self._topic_id = place.topic_id
+        self._owned = place.pipeline.owned
         self._stamp: Stamp | None = None
         """Of what is enriched here; each group has one of its own."""
         if place.pipeline.join is None:
@@ -308,17 +309,18 @@ class Rater:
                 return outcome
         for note in outcome.notes:
             found.notes[note] += 1
-        timestamp = _output_time(record, now_ms, found.notes)
+        input_ms = record.timestamp
+        output_ms = input_ms if 0 <= input_ms <= now_ms else _output_time(input_ms, now_ms, found.notes)
         trace = _trace(record, span) if record.headers else None
-        done = self._publish(found, outcome, held, order, outcome.updated_at, record.timestamp, trace, timestamp)
-        if done is None:
-            found.unchanged += 1
-            _came_to("unchanged", span)
-        elif done is False:
-            return _too_large(outcome.body)
-        else:
+        done = self._publish(found, outcome, held, order, outcome.updated_at, input_ms, trace, output_ms)
+        if done:
             found.out += 1
-            _came_to("out", span)
+        elif done is None:
+            found.unchanged += 1
+        else:
+            return _too_large(outcome.body)
+        if span is not None:
+            span.came_to("out" if done else "unchanged")
         return outcome
 
     def _publish(
@@ -336,38 +338,38 @@ class Rater:
 
         `moment`: when what changed did so; None means at the input's own time.
         """
-        key, body = outcome.key, outcome.body
-        if outcome.notes and BEHIND in outcome.notes:
+        # All at once: member by member takes twice as long.
+        key, body, book, candidates, notes, canonical_end, updated_at, contributed = outcome
+        if notes and BEHIND in notes:
             self._behind.add(key)
         flags = NO_FLAGS
         still: tuple[OpenFlag, ...] = ()
         events: tuple[FlagEvent, ...] = ()
-        if outcome.flags or (held is not None and held.flags != NO_FLAGS):
+        if candidates or (held is not None and held.flags != NO_FLAGS):
             when = rfc3339(input_ms) if moment is None else moment.isoformat().replace("+00:00", "Z")
-            cause = Cause(when, order.topic_id, self._place.partition, order.offset, outcome.book)
+            cause = Cause(when, order.topic_id, self._place.partition, order.offset, book)
             before = read_flags(held.flags) if held is not None else ()
-            still, events = merge(key, before, outcome.flags, cause)
+            still, events = merge(key, before, candidates, cause)
             flags = flags_json(still)
         digest = layout.digest_of(body, flags)
-        adds = contribution.NOTHING if outcome.adds is None else contribution.encode(outcome.adds, still)
+        adds = contribution.NOTHING if contributed is None else contribution.encode(contributed, still)
         if held is not None and digest == held.digest and adds == held.contribution:
-            if str(held.book) != outcome.book:
+            if str(held.book) != book:
                 found.rebooked.append(key)
             return None
-        updated_ms = None if outcome.updated_at is None else int(outcome.updated_at.timestamp() * 1000)
+        updated_ms = None if updated_at is None else int(updated_at.timestamp() * 1000)
         made = (
-            self._stamp_for(key, order), key, body, flags, outcome.book, outcome.canonical_end, updated_ms, digest,
-            order.offset, input_ms, output_ms, trace, adds,
+            self._stamp_for(key, order), key, body, flags, book, canonical_end, updated_ms, digest, order.offset,
+            input_ms, output_ms, trace, adds,
         )  # fmt: skip
         if len(body) + len(flags) > UNQUESTIONED_BYTES and not fits(lambda trial: trial.add_enriched(*made)):
             return False
         if events:
             self._announce(found, key, events, order, trace)
         found.draft.add_enriched(self._enriched, made)
-        canonical = layout.canonical_of(body, outcome.canonical_end, self._place.pipeline.owned)
-        number = book_number(outcome.book)
+        canonical = layout.canonical_of(body, canonical_end, self._owned)
         replaces = _replaced(found, key, held)
-        found.published[key] = Held(digest, order, updated_ms, number, flags, canonical, adds, replaces)
+        found.published[key] = Held(digest, order, updated_ms, book_number(book), flags, canonical, adds, replaces)
         return True
 
     def _headers(
@@ -407,7 +409,7 @@ class Rater:
             _, events = merge(key, read_flags(held.flags), (), cause)
             self._announce(found, key, events, order, trace)
         headers = self._headers(self._removed_headers, key, order, record.timestamp, trace)
-        found.draft.add(self._enriched, key, None, headers, _output_time(record, now_ms, found.notes))
+        found.draft.add(self._enriched, key, None, headers, _output_time(record.timestamp, now_ms, found.notes))
         found.published[key] = Gone(order, _replaced(found, key, held))
         found.tombstones += 1
         _came_to("tombstone", span)
@@ -480,8 +482,7 @@ def _is_superseded(outcome: Enriched, order: OrderKey, held: Held) -> bool:
     return int(outcome.updated_at.timestamp() * 1000) < held.updated_at_ms
 
 
-def _output_time(record: InputRecord, now_ms: int, notes: Counter[str]) -> int:
-    timestamp = record.timestamp
+def _output_time(timestamp: int, now_ms: int, notes: Counter[str]) -> int:
     if 0 <= timestamp <= now_ms + FUTURE_TOLERANCE_MS:
         return timestamp
     if timestamp > 0:
