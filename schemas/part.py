@@ -24,7 +24,13 @@ from schemas.fields import (
 class Part(BaseModel):
     """One part number in a dealer's stock. Key: `dealer_id:part_number`. Unknown fields are kept as they came."""
 
-    model_config = ConfigDict(extra="allow", frozen=True, title="Part")
+    model_config = ConfigDict(
+        extra="allow",
+        frozen=True,
+        title="Part",
+        # To look for each text among those seen before takes longer than to make it.
+        cache_strings="keys",
+    )
 
     dealer_id: DealerId = Field(description="The dealer group's own id of the rooftop or store; no colon.")
     part_number: PartNumber = Field(description="The part number, in the maker's spelling.")

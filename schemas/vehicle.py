@@ -27,7 +27,13 @@ from schemas.fields import (
 class Vehicle(BaseModel):
     """One vehicle in a dealer's stock. Key: `dealer_id:vin`. Unknown fields are kept as they came."""
 
-    model_config = ConfigDict(extra="allow", frozen=True, title="Vehicle")
+    model_config = ConfigDict(
+        extra="allow",
+        frozen=True,
+        title="Vehicle",
+        # To look for each text among those seen before takes longer than to make it.
+        cache_strings="keys",
+    )
 
     dealer_id: DealerId = Field(description="The dealer group's own id of the rooftop or store; no colon.")
     vin: Vin = Field(description="17-character vehicle identification number.")

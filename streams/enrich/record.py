@@ -46,7 +46,7 @@ def read_record(key: bytes | None, value: bytes | None, model: type[M], identity
     return record
 
 
-def splice(value: bytes, extra: dict[str, object] | None, owned: frozenset[str], members: bytes) -> tuple[bytes, int]:
+def splice(value: bytes, extra: dict[str, object] | None, owned: frozenset[str], *members: bytes) -> tuple[bytes, int]:
     """The record `value` with `members` (JSON members without braces) added, without the closing brace.
 
     `extra`: the fields of the record that the contract doesn't name. Those with one of the `owned` names go under
@@ -55,9 +55,9 @@ def splice(value: bytes, extra: dict[str, object] | None, owned: frozenset[str],
     if extra and not owned.isdisjoint(extra):
         fields: dict[str, object] = orjson.loads(value)
         producer = {name: fields.pop(name) for name in list(fields) if name in owned}
-        return b'%b,"producer":%b,%b' % (orjson.dumps(fields)[:-1], orjson.dumps(producer), members), -1
+        return b"".join((orjson.dumps(fields)[:-1], b',"producer":', orjson.dumps(producer), b",", *members)), -1
     end = value.rindex(b"}")
-    return b"%b,%b" % (value[:end], members), end
+    return b"".join((value[:end], b",", *members)), end
 
 
 def _not_json(value: bytes) -> Rejected | None:

@@ -44,16 +44,16 @@ def enrich_vehicle(key: bytes | None, value: bytes | None, context: Context) -> 
     duty = rate_vehicle(record, profile, context)
     dollars = priced(duty)
     flags = called_for(record, profile, duty, context)
-    members = b"".join(
-        (
-            profile.encoded,
-            profile.exposure_json,
-            dollars.json.encode(),
-            b"" if duty.expected is None else change_json(duty.expected).encode(),
-            _tail(profile, duty, context),
-        )
+    body, canonical_end = splice(
+        value,
+        record.__pydantic_extra__,
+        OWNED_FIELDS_VEHICLE,
+        profile.encoded,
+        profile.exposure_json,
+        dollars.json.encode(),
+        b"" if duty.expected is None else change_json(duty.expected).encode(),
+        _tail(profile, duty),
     )
-    body, canonical_end = splice(value, record.__pydantic_extra__, OWNED_FIELDS_VEHICLE, members)
     adds = vehicle_contribution(record, profile, duty, dollars)
     return Enriched(key, body, context.book_text, flags, profile.notes, canonical_end, record.updated_at, adds)
 
@@ -76,7 +76,7 @@ def called_for(
     )
 
 
-def _tail(profile: VehicleProfile, duty: VehicleTariff, context: Context) -> bytes:
+def _tail(profile: VehicleProfile, duty: VehicleTariff) -> bytes:
     key = (duty.missing_facts, duty.warnings)
     found = profile.tails.get(key)
     if found is None:

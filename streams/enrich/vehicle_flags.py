@@ -69,6 +69,10 @@ def vehicle_flags(
     context: Context,
 ) -> tuple[Candidate, ...]:
     """The vehicle's flags, at most one a type. `missing_facts`: those of the duty and the cost date."""
+    usd = expected.usd_cents
+    rises = usd is not None and usd[0] > 0
+    if origin is not None and not rises and not sale:
+        return ()
     found: list[Candidate | None] = []
     rules = context.reference.materials.thresholds
     if origin is None:
@@ -87,8 +91,7 @@ def vehicle_flags(
                 cost_cents=cents(price) if price is not None else None,
             )
         )
-    usd = expected.usd_cents
-    if usd is not None and usd[0] > 0:
+    if rises:
         found.append(
             replacement_cost_up(
                 rules["replacement_cost_up"],

@@ -12,7 +12,7 @@ from datetime import UTC, datetime, time
 from decimal import Decimal, InvalidOperation
 from operator import mul
 from sys import intern
-from typing import Final
+from typing import Final, cast
 
 import ultravin
 
@@ -28,6 +28,9 @@ _REMAINDERS: Final = "0123456789X"
 _WITHOUT_SERIAL: Final = 11
 _WITH_SERIAL: Final = 14
 """Characters of a pattern without, and with, those of the serial that some WMIs' decode depends on."""
+_SERIAL_FIRST: Final = {f"{n:03d}": n // 100 * 7 + n // 10 % 10 * 6 + n % 10 * 5 for n in range(1000)}
+_SERIAL_LAST: Final = {f"{n:03d}": n // 100 * 4 + n // 10 % 10 * 3 + n % 10 * 2 for n in range(1000)}
+"""What the digits at positions 12 to 14, and 15 to 17, weigh in the check digit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +74,11 @@ class VinFacts:
 
 def check_digit(vin: str) -> str:
     """The check digit a 17-character VIN should have at position 9 (49 CFR 565.15)."""
-    return _REMAINDERS[sum(map(mul, vin.encode().translate(_VALUES), _WEIGHTS)) % 11]
+    return _REMAINDERS[_weight(vin) % 11]
+
+
+def _weight(vin: str) -> int:
+    return sum(map(mul, vin.encode().translate(_VALUES), _WEIGHTS))
 
 
 def is_north_american(vin: str) -> bool:
@@ -84,16 +91,28 @@ def decode_vin(vin: str, context: Context) -> VinFacts:
 
     Only `pattern` is cut to the characters that matter.
     """
+    patterns = context.lasting("vin_patterns")
+    pattern = vin[:8] + vin[9:11]
+    known = patterns.get(pattern)
+    if known is not None:
+        # Nearly every VIN of a lot: its pattern was seen, its serial is six digits, its check digit is right.
+        facts, weight = cast(tuple[VinFacts, int], known)
+        first, last = _SERIAL_FIRST.get(vin[11:14]), _SERIAL_LAST.get(vin[14:])
+        if first is not None and last is not None and _REMAINDERS[(weight + first + last) % 11] == vin[8]:
+            return facts
     valid = check_digit(vin) == vin[8]
-    if vin[2] == "9" or vin[:3] in context.reference.vehicles.serial_wmis:
+    by_serial = vin[2] == "9" or vin[:3] in context.reference.vehicles.serial_wmis
+    if by_serial:
         key = vin[:8] + vin[9:14] if valid and vin[14:].isdecimal() else vin
     else:
-        key = vin[:8] + vin[9:11] if valid and vin[12:].isdecimal() else vin
+        key = pattern if valid and vin[12:].isdecimal() else vin
     memo = context.lasting("vin")
     found = memo.get(key)
     if found is None:
         found = memo.keep(key, _shared(_decode(vin, key, valid, context), context))
     assert isinstance(found, VinFacts)
+    if key is pattern:
+        patterns.keep(pattern, (found, _weight(pattern[:8] + "0" + pattern[8:] + "000000")))
     return found
 
 
