@@ -361,3 +361,17 @@ def test_every_valid_record_gives_a_valid_enriched_record_whose_columns_sum(
                 parts = sum((Decimal(amounts[column]) for amounts in view.components.values()), Decimal(0))
                 assert parts == Decimal(view.total_usd[column])
             assert sorted(map(Decimal, view.total_usd)) == list(map(Decimal, view.total_usd))
+
+
+def test_a_car_whose_displacement_the_vin_does_not_say_is_most_likely_of_the_common_line() -> None:
+    """Not of the smallest engines, which no new car here has and which are not in the autos' list."""
+    found = enrich_vehicle(b"g1:W1NKM4GB6TH327545", orjson.dumps(record("W1NKM4GB6TH327545")), CONTEXT)
+    assert isinstance(found, Enriched)
+    car = EnrichedVehicle.model_validate_json(found.value)
+    assert car.classification.candidates == ("8703.23.01", "8703.24.01", "8703.22.01", "8703.21.01")
+    assert "displacement" in car.missing_facts
+    replaced = car.tariff.importer_duty.replacement
+    assert replaced is not None
+    assert replaced.rate_percent is not None
+    assert replaced.rate_percent[1] == 15
+    assert "232-EU-V" in replaced.components

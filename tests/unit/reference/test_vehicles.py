@@ -85,7 +85,7 @@ def test_a_correction_names_a_country_that_vpic_spells_so() -> None:
 @pytest.mark.parametrize(
     ("file", "old", "new", "words"),
     [
-        ("lines.csv", "8703.21.01", "8703.21", ("lines.csv", "line 2", "hts")),
+        ("lines.csv", "8703.23.01", "8703.23", ("lines.csv", "line 2", "hts")),
         ("drives.csv", "BEV,,no,", "BEV,,perhaps,", ("drives.csv", "traction_magnets")),
         ("customs_value.csv", "0.65,0.78", "0.95,0.78", ("customs_value.csv", "line 2", "in order")),
         ("plants.csv", ",CA,", ",CAN,", ("plants.csv", "country")),
