@@ -180,6 +180,9 @@ def explain(error: ValidationError) -> str:
     for problem in error.errors(include_input=False, include_url=False):
         message = problem["msg"].removeprefix("Value error, ")
         name = "".join(ENV_PREFIX + str(part).upper() for part in problem["loc"][:1])
+        if problem["type"] == "string_pattern_mismatch":
+            field = Settings.model_fields[str(problem["loc"][0])]
+            message = f"{field.description} The value does not match {problem['ctx']['pattern']}"
         lines.append(f"{name}: {message}" if name else message)
     return "\n".join(lines)
 

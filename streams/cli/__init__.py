@@ -43,7 +43,7 @@ def commands() -> typer.Typer:
 
 
 def main() -> None:
-    """Entry point of the command; settings that can't be used end any command with one line a variable."""
+    """Entry point of the command: settings that can't be used, and brokers that don't answer, end any with a line."""
     try:
         commands()()
     except ValueError as error:
@@ -58,4 +58,12 @@ def main() -> None:
             typer.echo(str(error), err=True)
         else:
             raise
+        raise SystemExit(1) from None
+    except Exception as error:  # the client libraries' errors have no base in common
+        from streams.cli._brokers import is_of_kafka, what_brokers_said
+        from streams.settings import Settings
+
+        if not is_of_kafka(error):
+            raise
+        typer.echo(what_brokers_said(Settings().bootstrap_servers, error), err=True)
         raise SystemExit(1) from None

@@ -12,6 +12,9 @@ import typer
 if TYPE_CHECKING:
     from streams.transport.lag import PartitionLag
 
+PATIENCE_SECONDS = 10.0
+"""Somebody waits for the answer."""
+
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
@@ -27,6 +30,7 @@ def register(app: typer.Typer) -> None:
         import orjson
         from kafka.errors import KafkaError
 
+        from streams.cli._brokers import what_brokers_said
         from streams.settings import Settings
         from streams.topics import PARTS, VEHICLES
         from streams.transport.heartbeat import DEAD_AFTER_SECONDS, read_workers
@@ -35,9 +39,13 @@ def register(app: typer.Typer) -> None:
 
         settings = Settings()
         try:
-            lags = group_lag(settings, [topic.full_name(settings.topic_prefix) for topic in (VEHICLES, PARTS)])
+            topics = [topic.full_name(settings.topic_prefix) for topic in (VEHICLES, PARTS)]
+            lags = group_lag(settings, topics, timeout_seconds=PATIENCE_SECONDS)
             workers = asyncio.run(read_workers(settings))
-        except (KafkaError, TopicMissingError) as error:
+        except KafkaError as error:
+            typer.echo(what_brokers_said(settings.bootstrap_servers, error), err=True)
+            raise typer.Exit(1) from error
+        except TopicMissingError as error:
             typer.echo(f"{settings.bootstrap_servers}: {error}", err=True)
             raise typer.Exit(1) from error
         now = datetime.now(UTC)

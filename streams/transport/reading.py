@@ -63,8 +63,8 @@ async def read_to_end(settings: Settings, topic: str, partitions: Sequence[int] 
         max_partition_fetch_bytes=4 * 1_048_576,
         **aiokafka_options(settings),
     )
-    await consumer.start()
     try:
+        await consumer.start()
         numbers = await partitions_of(settings, topic) if partitions is None else partitions
         wanted = [TopicPartition(topic, number) for number in numbers]
         consumer.assign(wanted)
@@ -103,8 +103,8 @@ async def partitions_of(settings: Settings, topic: str) -> list[int]:
         TopicMissingError: no such topic.
     """
     admin = AIOKafkaAdminClient(**aiokafka_options(settings))
-    await admin.start()
     try:
+        await admin.start()
         [described] = await admin.describe_topics([topic])
     finally:
         await admin.close()

@@ -54,6 +54,12 @@ def test_a_wrong_value_is_named_by_its_variable(
     assert str(caught.value).startswith(said)
 
 
+def test_a_form_that_does_not_fit_is_told_with_what_the_setting_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LOTRISK_BOOTSTRAP_SERVERS", "localhost")
+    with pytest.raises(SettingsError, match=r"LOTRISK_BOOTSTRAP_SERVERS: Kafka brokers as host:port, comma separated\."):
+        load_settings()
+
+
 def test_every_wrong_variable_has_its_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LOTRISK_PARTITIONS", "x")
     monkeypatch.setenv("LOTRISK_WEB_PORT", "99999")
