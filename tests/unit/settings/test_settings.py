@@ -56,7 +56,9 @@ def test_a_wrong_value_is_named_by_its_variable(
 
 def test_a_form_that_does_not_fit_is_told_with_what_the_setting_is(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LOTRISK_BOOTSTRAP_SERVERS", "localhost")
-    with pytest.raises(SettingsError, match=r"LOTRISK_BOOTSTRAP_SERVERS: Kafka brokers as host:port, comma separated\."):
+    with pytest.raises(
+        SettingsError, match=r"LOTRISK_BOOTSTRAP_SERVERS: Kafka brokers as host:port, comma separated\."
+    ):
         load_settings()
 
 
