@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass
+from itertools import repeat
 
 WINDOW = 1000
 """Records over which the share of rejections is looked at."""
@@ -31,6 +32,9 @@ class DlqLimit:
         if not count:
             return
         self._consecutive = 0
+        if not self._rejected:
+            self._window.extend(repeat(False, min(count, WINDOW)))
+            return
         for _ in range(min(count, WINDOW)):
             self._push(rejected=False)
 
