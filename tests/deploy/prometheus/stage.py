@@ -44,12 +44,12 @@ RESTART_SECONDS = 1.0
 
 
 def pace_of_the_machine() -> rules.Pace:
-    """A minute in a second where the machine is free, in two or three where others work on it.
+    """A minute in a second where the machine is free, in two where others work on it.
 
     A start takes as long as it takes: the windows must be wide enough to see before and after it.
     """
     waiting = os.getloadavg()[0] / (os.cpu_count() or 1)
-    scale = 60 if waiting < 1 else 30 if waiting < 3 else 20
+    scale = 60 if waiting < 1.5 else 30
     return rules.Pace(scale=scale, scrape_seconds=60 / scale)
 
 
