@@ -70,7 +70,7 @@ def _profile(facts: VinFacts, stated: str | None, context: Context) -> VehiclePr
     exposed: Exposure | None = None
     exposure_json = _NO_EXPOSURE
     if what.estimated:
-        exposed, exposure_json = _exposure(
+        exposed, exposure_json = exposure_of(
             replace(what.identity, make=None, model=None, model_year=None), origin.country, context
         )
     warnings = [*origin.warnings, *what.warnings]
@@ -132,7 +132,7 @@ def _class(facts: VinFacts, context: Context) -> VehicleClass:
     return found
 
 
-def _exposure(identity: VehicleIdentity, origin: str | None, context: Context) -> tuple[Exposure, bytes]:
+def exposure_of(identity: VehicleIdentity, origin: str | None, context: Context) -> tuple[Exposure, bytes]:
     """The exposure of all vehicles of one drive and origin, and its JSON member; a bill depends on no name."""
     memo = context.memo("vehicle_exposures")
     key = (identity, origin)

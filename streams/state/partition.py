@@ -27,12 +27,11 @@ from streams.state.codec.held import (
     is_live,
     order_of,
     published_head,
-    with_book,
 )
 from streams.state.errors import StateDamagedError, StateError, is_rocksdb, translate
 from streams.state.filling import Filling, Fresh
 from streams.state.layout import HEADER
-from streams.state.order import book_number, is_stale
+from streams.state.order import NO_BOOK, book_number, is_stale
 from streams.state.published import read_published
 from streams.state.rocks import Database, Memory, mark_damaged, pairs, throw_away
 from streams.state.scan import scan
@@ -47,6 +46,8 @@ _CELLS: Final = b"t/"
 """In the meta data: sums of the records of a cell, `t/` and the cell; and up to which change of them was told."""
 _CELLS_END: Final = b"t0"
 _TOLD: Final = b"told"
+_REACHED: Final = b"reached"
+"""In the meta data: the book under which all that is held is right, whatever lower one a head says."""
 _WHEN: Final = Struct(">Q")
 _FORGET_AT_ONCE: Final = 256
 _LOOKED_UP_MOST: Final = 10_000
@@ -103,6 +104,7 @@ class RocksState:
         self._next_expiry_ms: int | None = None
         self._totals = Totals()
         self._filling: Filling | None = None
+        self._reached = NO_BOOK
         self._looked_up: dict[bytes, bytes | None] = {}
         """Heads that `held` has read since the last write: what is published is written on the same."""
 
@@ -131,6 +133,8 @@ class RocksState:
             self._next_expiry_ms = next((when for when, _ in self._markers()), None)
             self._totals = self._stored_totals(database)
             self._filling = None
+            reached = database.meta.get(_REACHED)
+            self._reached = NO_BOOK if reached is None else book_number(reached.decode())
         except Exception as error:
             self._database = None
             database.close()
@@ -178,7 +182,10 @@ class RocksState:
         if len(looked_up) >= _LOOKED_UP_MOST:
             looked_up.clear()
         looked_up[key] = head
-        return decode_held(head) if head is not None and is_live(head) else None
+        if head is None or not is_live(head):
+            return None
+        held = decode_held(head)
+        return held if held.book >= self._reached else held._replace(book=self._reached)
 
     def canonical(self, key: bytes) -> bytes | None:
         """See PartitionState."""
@@ -201,10 +208,14 @@ class RocksState:
         below: BookNumber | None = None,
         seconds: float = 0.005,
         canonical: bool = True,
+        leave_out: Callable[[bytes, bytes], bool] | None = None,
     ) -> Slice:
         """See PartitionState."""
         with self._guarded() as database:
-            return scan(database, after, limit=limit, below=below, seconds=seconds, canonical=canonical)
+            return scan(
+                database, after, limit=limit, below=below, seconds=seconds, canonical=canonical,
+                reached=self._reached, leave_out=leave_out,
+            )  # fmt: skip
 
     def estimate(self) -> int:
         """See PartitionState."""
@@ -342,17 +353,19 @@ class RocksState:
             else:
                 yield from self._outcomes({key: outcome}, now_ms)
 
-    def rebook(self, keys: Iterable[bytes], book: BookNumber) -> None:
+    @property
+    def reached(self) -> BookNumber:
         """See PartitionState."""
-        self._looked_up.clear()
-        with self._guarded() as database:
-            batch = WriteBatch(raw_mode=True)
-            for key in keys:
-                head = database.heads.get(key)
-                if head is not None and is_live(head) and book_number(book_text(head).decode()) < book:
-                    batch.put(key, with_book(head, book), database.in_heads)
-            if not batch.is_empty():
+        return self._reached
+
+    def reach(self, book: BookNumber) -> None:
+        """See PartitionState."""
+        if book > self._reached:
+            with self._guarded() as database:
+                batch = WriteBatch(raw_mode=True)
+                batch.put(_REACHED, str(book).encode())
                 database.write(batch)
+            self._reached = book
 
     def _write(
         self,
@@ -414,12 +427,26 @@ class RocksState:
             if foreign and written:
                 delete(_TOLD)
                 self._totals.told = None
+            keeps_reached = self._is_reached_by(written.values())
+            if not keeps_reached:
+                # Another worker had an older book.
+                delete(_REACHED)
             if checkpoint is not None:
                 self._put_checkpoint(batch, checkpoint)
             database.write(batch, logged=checkpoint is not None)
             self._next_expiry_ms = next_expiry_ms
             self.checkpoint = checkpoint or self.checkpoint
+            if not keeps_reached:
+                self._reached = NO_BOOK
         return ignored
+
+    def _is_reached_by(self, heads: Iterable[bytes]) -> bool:
+        """Whether none of these heads is of a lower book than what is reached."""
+        reached = self._reached
+        if reached == NO_BOOK:
+            return True
+        texts = {book_text(head) for head in heads if is_live(head)}
+        return all(book_number(text.decode()) >= reached for text in texts)
 
     def _put_checkpoint(self, batch: WriteBatch, checkpoint: Checkpoint) -> None:
         for cell, sums in self._totals.rows():

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
-from typing import Final
+from collections.abc import Callable, Mapping
+from typing import Final, NamedTuple
 
 from streams.policy.book import BookNumber
 from streams.state.codec.held import book_text, decode_held, is_live
@@ -16,6 +16,15 @@ _STEPS_BEFORE_SEEK: Final = 4
 _LOOK_EVERY: Final = 32
 
 
+class _Standing(NamedTuple):
+    """Of the records that one book is written on: the one they are right under, whether they are wanted, and whether
+    that is the book of all that is held."""
+
+    book: BookNumber
+    is_wanted: bool
+    is_reached: bool
+
+
 def scan(
     database: Database,
     after: bytes | None,
@@ -24,30 +33,39 @@ def scan(
     below: BookNumber | None,
     seconds: float,
     canonical: bool,
+    reached: BookNumber,
+    leave_out: Callable[[bytes, bytes], bool] | None,
 ) -> Slice:
-    """See PartitionState."""
+    """See PartitionState; `reached` is the book that all that is held is right under."""
     ends = time.perf_counter() + seconds
     # The smallest key after `after`.
     first = None if after is None else after + b"\0"
-    lower: dict[bytes, bool] = {}
+    books: dict[bytes, _Standing] = {}
     records: list[tuple[bytes, Held]] = []
-    passed = 0
-    bodies = _Bodies(database) if canonical else None
+    passed = left_out = 0
+    bodies = _Bodies(database) if canonical or leave_out is not None else None
     for key, head in pairs(database.heads, first):
         passed += 1
         if is_live(head):
-            wanted = True
-            if below is not None:
-                text = book_text(head)
-                is_lower = lower.get(text)
-                if is_lower is None:
-                    is_lower = lower[text] = book_number(text.decode()) < below
-                wanted = is_lower
-            if wanted:
-                records.append((key, decode_held(head, bodies.of(key) if bodies is not None else None)))
+            text = book_text(head)
+            standing = books.get(text)
+            if standing is None:
+                standing = books[text] = _standing(text, below, reached)
+            if standing.is_wanted:
+                body = bodies.of(key) if bodies is not None else None
+                if leave_out is not None and standing.is_reached and body is not None and leave_out(key, body):
+                    left_out += 1
+                else:
+                    held = decode_held(head, body if canonical else None)
+                    records.append((key, held if held.book >= reached else held._replace(book=reached)))
         if len(records) >= limit or (not passed % _LOOK_EVERY and time.perf_counter() > ends):
-            return Slice(records, key, passed, _above(lower, below))
-    return Slice(records, None, passed, _above(lower, below))
+            return Slice(records, key, passed, _above(books, below), left_out)
+    return Slice(records, None, passed, _above(books, below), left_out)
+
+
+def _standing(text: bytes, below: BookNumber | None, reached: BookNumber) -> _Standing:
+    book = max(book_number(text.decode()), reached)
+    return _Standing(book, below is None or book < below, book == reached)
 
 
 class _Bodies:
@@ -79,7 +97,7 @@ class _Bodies:
         self._ahead = next(self._items, None)
 
 
-def _above(texts: Iterable[bytes], book: BookNumber | None) -> BookNumber | None:
+def _above(books: Mapping[bytes, _Standing], book: BookNumber | None) -> BookNumber | None:
     """The highest of these books where it is above `book`."""
-    highest = max((book_number(text.decode()) for text in texts), default=None)
+    highest = max((one.book for one in books.values()), default=None)
     return highest if book is not None and highest is not None and highest > book else None

@@ -6,13 +6,14 @@ partition; it belongs to its lane, and nobody else touches it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import NamedTuple, Protocol
 
 from schemas.cloudevents import OrderKey
 from streams.enrich.contribution import NOTHING
 from streams.enrich.totals import Totals
 from streams.policy.book import BookNumber
+from streams.state.order import NO_BOOK
 
 
 class Held(NamedTuple):
@@ -21,9 +22,10 @@ class Held(NamedTuple):
     `digest`: 16 bytes of body and flags, by `streams.state.layout.digest_of`; all zero where the record is an older
     release's and so never counts as unchanged. `order`: as published. `updated_at_ms`: when the DMS changed the record,
     Unix milliseconds, None where it doesn't say. `book`: the one the record is known to be right under; it rises above
-    the order key's when re-rating changes nothing. `flags`: the JSON array of open flags. `canonical`: the record as
-    the DMS sent it; None where it wasn't asked for, and in `apply` where it stays the one held. `contribution`: what
-    the record adds to the totals (`streams.enrich.contribution`). `replaces`: in `apply`, the contribution held before.
+    the order key's with what all that is held has reached. `flags`: the JSON array of open flags. `canonical`: the
+    record as the DMS sent it; None where it wasn't asked for, and in `apply` where it stays the one held.
+    `contribution`: what the record adds to the totals (`streams.enrich.contribution`). `replaces`: in `apply`, the
+    contribution held before.
     """
 
     digest: bytes
@@ -46,13 +48,15 @@ class Gone(NamedTuple):
 class Slice(NamedTuple):
     """A part of a scan. `after`: where the next one begins, None when it is through; `passed`: keys looked at.
 
-    `above`: the highest book of those passed that is above the one asked for, None where there is none.
+    `above`: the highest book of those passed that is above the one asked for, None where there is none. `left_out`: how
+    many were not taken because `leave_out` said so.
     """
 
     records: list[tuple[bytes, Held]]
     after: bytes | None
     passed: int
     above: BookNumber | None = None
+    left_out: int = 0
 
 
 class PartitionState(Protocol):
@@ -91,8 +95,12 @@ class PartitionState(Protocol):
         Returns how many were ignored because what is held has a higher order key (at least once only).
         """
 
-    def rebook(self, keys: Iterable[bytes], book: BookNumber) -> None:
-        """Note that these records are right under `book` as well: nothing was published."""
+    @property
+    def reached(self) -> BookNumber:
+        """The book under which all that is held is known to be right, whatever lower one it was published under."""
+
+    def reach(self, book: BookNumber) -> None:
+        """Note that all that is held is right under `book`; one that is not above what is reached is ignored."""
 
     def scan(
         self,
@@ -102,10 +110,13 @@ class PartitionState(Protocol):
         below: BookNumber | None = None,
         seconds: float = 0.005,
         canonical: bool = True,
+        leave_out: Callable[[bytes, bytes], bool] | None = None,
     ) -> Slice:
         """Records in key order, after the key `after`; with `below` only those whose book is lower.
 
         A slice ends after `limit` records or `seconds`, whichever comes first, and always looks at one key at least.
+        `leave_out`, asked with key and canonical record of those that are right under what is reached and no higher
+        book, tells which are not taken.
         """
 
     def estimate(self) -> int:
@@ -139,7 +150,12 @@ class EveryRecordNew:
         """Forget it."""
         return 0
 
-    def rebook(self, keys: Iterable[bytes], book: BookNumber) -> None:
+    @property
+    def reached(self) -> BookNumber:
+        """Below every book."""
+        return NO_BOOK
+
+    def reach(self, book: BookNumber) -> None:
         """Nothing to note."""
 
     def scan(
@@ -150,6 +166,7 @@ class EveryRecordNew:
         below: BookNumber | None = None,
         seconds: float = 0.005,
         canonical: bool = True,
+        leave_out: Callable[[bytes, bytes], bool] | None = None,
     ) -> Slice:
         """Always through, with nothing."""
         return Slice([], None, 0)

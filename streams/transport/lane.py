@@ -19,6 +19,7 @@ from streams.transport.batch import RecordBatch
 from streams.transport.dlq_limit import DlqLimit, Tripped
 from streams.transport.lease import Lease
 from streams.transport.outbox import Outbox
+from streams.transport.pace import Pace
 from streams.transport.rater import BookBehindError, Findings, LanePlace, Rater
 from streams.transport.rerating import RerateSlot, Rerating
 from streams.transport.settling import LOOK_SECONDS, Settling
@@ -73,6 +74,7 @@ class Lane:
         lease: Lease,
         turns: asyncio.Semaphore,
         slot: RerateSlot,
+        pace: Pace,
         outbox: Outbox,
         state: PartitionState,
         context: Callable[[], Context],
@@ -96,6 +98,7 @@ class Lane:
         self.paused_because: str | None = None
         self._turns = turns
         self._slot = slot
+        self._pace = pace
         self._context_in_force = context
         self._settling = settling
         self._is_full = is_full
@@ -262,6 +265,7 @@ class Lane:
         started = time.perf_counter()
         await failpoints.reach("batch.begun")
         found = await self._rate(batch)
+        slice_ = None if isinstance(found, Tripped) else await self._rerate_besides(found)
         turn.over()
         if isinstance(found, Tripped):
             self.paused_because = found.reason
@@ -276,12 +280,14 @@ class Lane:
         if not self.lease.allows_sending:
             return
         next_offset = batch.last_offset + 1
-        await self._publish(found, {(self._source, self.place.partition): next_offset})
+        await self._publish(found, {(self._source, self.place.partition): next_offset}, slice_)
         self.finished_offset = next_offset
+        seconds = time.perf_counter() - started
+        self._pace.took(seconds)
         self.metrics.batch(
             records=len(batch),
             size_bytes=batch.bytes,
-            seconds=time.perf_counter() - started,
+            seconds=seconds,
             out=found.out,
             unchanged=found.unchanged,
             superseded=found.superseded,
@@ -311,8 +317,10 @@ class Lane:
         self._waited += 1
         await asyncio.sleep(BOOK_WAIT_SECONDS)
 
-    async def _publish(self, found: Findings, offsets: dict[tuple[str, int], int]) -> None:
-        """Send what was found, and take it into the state once it is committed."""
+    async def _publish(
+        self, found: Findings, offsets: dict[tuple[str, int], int], slice_: Findings | None = None
+    ) -> None:
+        """Send what was found, and take it into the state once it is committed; `slice_` stands in the same draft."""
         step = found.draft.step
         self._totals.worked()
         told = await self._totals.add_due(found.draft, str(found.book))
@@ -329,13 +337,15 @@ class Lane:
         await failpoints.reach(step + ".committed")
         if self.outbox.transactional_id is not None:
             self.metrics.transaction(time.perf_counter() - sent)
+        published = found.published if slice_ is None else {**found.published, **slice_.published}
         if landed is not None:
-            self.state.apply(found.published, landed.position, first=landed.first)
-        if found.rebooked:
-            self.state.rebook(found.rebooked, found.book)
+            self.state.apply(published, landed.position, first=landed.first)
         if told is not None:
             self._totals.told(told)
         self.metrics.flag_events(found.flag_events)
+        if slice_ is not None:
+            self.metrics.flag_events(slice_.flag_events)
+            self._rerated(slice_)
         for span in found.spans:
             span.end()
         self._log_buried(found)
@@ -356,11 +366,30 @@ class Lane:
                 extra={"topic": source, "partition": partition, "offset": found.buried[-1][0], "more": more},
             )  # fmt: skip
 
+    async def _rerate_besides(self, found: Findings) -> Findings | None:
+        """Where held records are below the book of a batch: bring some up to it, into the batch's own transaction.
+
+        Under a steady load there is always a batch, and a transaction costs more than what most hold.
+        """
+        context = self._context()
+        if self._rerating.is_at(found.book) or context.book.number != found.book or not self.lease.allows_sending:
+            return None
+        try:
+            return await self._rerating.rate(
+                found.draft, context, self._book_since(), seconds=self._pace.seconds, besides=found.published
+            )
+        except BookBehindError as behind:
+            if behind.is_older_release:
+                raise
+            return None
+
     async def _rerate(self, turn: _Turn) -> None:
         """Bring one slice of held records up to the book in force, never down; a transaction without offsets."""
-        since = None if self._since is None else self._since()
         try:
-            found = self._rerating.rate(self.outbox.draft("rerate"), self._context(), since)
+            found = await self._rerating.rate(
+                self.outbox.draft("rerate"), self._context(), self._book_since(),
+                seconds=self._pace.alone_seconds, enough=lambda: self._inbox is not None,
+            )  # fmt: skip
         except BookBehindError as behind:
             turn.over()
             await self._wait_for_book(behind)
@@ -372,11 +401,16 @@ class Lane:
         await failpoints.reach("rerate.rated")
         if found.draft.records:
             await self._publish(found, {})
-        elif found.rebooked:
-            self.state.rebook(found.rebooked, found.book)
+        self._rerated(found)
+
+    def _rerated(self, found: Findings) -> None:
+        """A slice of re-rating is committed and in the state."""
         self._rerating.applied(found)
         if self._rerating.is_at(found.book):
             self._totals.rated(found.book)
+
+    def _book_since(self) -> datetime | None:
+        return None if self._since is None else self._since()
 
     async def _tell(self, turn: _Turn) -> None:
         """Tell of what the partition's totals have come to, in a transaction of its own: nothing else goes on."""

@@ -30,6 +30,7 @@ from streams.transport.dlq_limit import DlqLimit
 from streams.transport.lane import Lane
 from streams.transport.lease import Lease
 from streams.transport.outbox import Outbox
+from streams.transport.pace import Pace
 from streams.transport.pipeline import Pipeline
 from streams.transport.rater import LanePlace
 from streams.transport.rerating import RerateSlot
@@ -89,6 +90,7 @@ class Lanes:
         self._lock = asyncio.Lock()
         self._turns = asyncio.Semaphore(ENRICHING_AT_ONCE)
         self._slot = RerateSlot()
+        self._pace = Pace()
         self._revocations = 0
         self._exactly_once = settings.processing_guarantee is ProcessingGuarantee.EXACTLY_ONCE
         self.topic_ids: Mapping[str, str] = {}
@@ -278,6 +280,7 @@ class Lanes:
             lease=Lease(generation),
             turns=self._turns,
             slot=self._slot,
+            pace=self._pace,
             outbox=Outbox(settings, f"{settings.group}-{tp.topic}-{tp.partition}" if self._exactly_once else None),
             state=self._state(tp, place),
             context=self._context,

@@ -1,27 +1,29 @@
-"""Bringing what a lane holds up to a new book, slice by slice, between live batches; never down."""
+"""Bringing what a lane holds up to a new book, slice by slice, beside live batches; never down."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
+import time
+from collections.abc import Callable, Container
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from streams.enrich.context import Context
 from streams.instruments import LaneMetrics
 from streams.policy.book import BookNumber
 from streams.state.view import PartitionState
+from streams.transport.pace import TURN_SECONDS
 from streams.transport.pipeline import Unmoved
-from streams.transport.rater import BookBehindError
+from streams.transport.rater import BookBehindError, Findings
 
 if TYPE_CHECKING:
     from streams.transport.outbox import Draft
-    from streams.transport.rater import Findings, Rater
+    from streams.transport.rater import Rater
 
-SLICE_SECONDS = 0.010
-"""About how long a slice is rated, and at most scanned, before live batches of all lanes have their turn."""
-LEAST_RECORDS, MOST_RECORDS = 200, 2_000
-"""Records of a slice however long they take, since a slice is a transaction, and of one in which next to nothing is
-rated. On a busy machine a slice by time alone would hold a handful."""
+AT_ONCE: Final = 32
+"""Records rated at a time before others have their turn: a few milliseconds of them."""
+MOST_RECORDS: Final = 2_000
+"""Records of a draft, flags counted: a transaction of some megabytes."""
 
 
 class RerateSlot:
@@ -50,8 +52,9 @@ class RerateSlot:
 class Rerating:
     """One lane's way through its records, from the first key to the last, under the book in force.
 
-    It needs no cursor on disk: each record says under which book it is right, and those of a lower one are rated. What
-    is known to be right under the last book, and is told to be unmoved by the new one, only rises in number.
+    It needs no cursor on disk: a record that was published again says so by its book, and when all have been looked at
+    the state notes what they have reached. What was right under that, and is told to be unmoved by the next book, is
+    passed over.
     """
 
     def __init__(
@@ -67,7 +70,6 @@ class Rerating:
         self._unmoved: Callable[[bytes, bytes], bool] | None = None
         self._after: bytes | None = None
         self._next: tuple[bytes | None, int] = (None, 0)
-        self._records = LEAST_RECORDS
         self._keys: int | None = None
         self._passed = 0
 
@@ -79,34 +81,49 @@ class Rerating:
         """A new book is in force: the time that re-rating takes counts from here."""
         self._metrics.rerate.begin(self._how_many(), self._metrics.now())
 
-    def rate(self, draft: Draft, context: Context, since: datetime | None) -> Findings:
+    async def rate(
+        self,
+        draft: Draft,
+        context: Context,
+        since: datetime | None,
+        *,
+        seconds: float,
+        besides: Container[bytes] = (),
+        enough: Callable[[], bool] = lambda: False,
+    ) -> Findings:
         """Scan and rate one slice into `draft`; `applied` goes on behind it once that is committed.
+
+        It takes about `seconds`, less where `enough` says so after a turn. `besides`: keys that stand in the draft
+        already, as they are under the context's book.
 
         Raises:
             BookBehindError: a record is held under a higher book than the context's.
         """
-        if self._scanning is None or self._scanning.book.number != context.book.number:
+        book = context.book.number
+        if self._scanning is None or self._scanning.book.number != book:
             self._begin(context)
-        part = self._state.scan(self._after, limit=self._records, below=context.book.number, seconds=SLICE_SECONDS)
-        if part.above is not None:
-            raise BookBehindError(part.above, context.book.number)
-        found, rated = self._rater.rerate(
-            part.records,
-            draft,
-            context,
-            since,
-            self._reached,
-            self._unmoved,
-            at_least=LEAST_RECORDS,
-            seconds=SLICE_SECONDS,
-        )
-        if rated == len(part.records):
-            self._next = (part.after, part.passed)
-            self._records = min(MOST_RECORDS, self._records * 2)
+        if self._state.reached > book:
+            raise BookBehindError(self._state.reached, book)
+        found = Findings(draft, book)
+        after, passed = self._after, 0
+        ends = time.perf_counter() + seconds
+        while self._state.reached < book:
+            part = self._state.scan(
+                after, limit=AT_ONCE, below=book, seconds=TURN_SECONDS, leave_out=self._unmoved
+            )  # fmt: skip
+            if part.above is not None:
+                raise BookBehindError(part.above, book)
+            for key, held in part.records:
+                if key not in besides:
+                    self._rater.rerate(found, key, held, context, since)
+            found.unchanged += part.left_out
+            after, passed = part.after, passed + part.passed
+            if after is None or draft.records >= MOST_RECORDS or time.perf_counter() > ends or enough():
+                break
+            await asyncio.sleep(0)
         else:
-            # The rest is scanned again: a live batch may come between.
-            self._next = (part.records[rated - 1][0], part.passed * rated // len(part.records))
-            self._records = max(rated, LEAST_RECORDS)
+            after = None
+        self._next = (after, passed)
         return found
 
     def applied(self, found: Findings) -> None:
@@ -114,18 +131,23 @@ class Rerating:
         after, passed = self._next
         self._after = after
         self._passed += passed
-        self._metrics.rerate.advance(passed, len(found.published) + len(found.rebooked))
+        self._metrics.rerate.advance(passed, len(found.published) + found.unchanged)
         self._metrics.rerated(changed=len(found.published), unchanged=found.unchanged, notes=found.notes)
         if after is None:
+            self._state.reach(found.book)
             self._reached, self._scanning, self._unmoved = self._scanning, None, None
-            self._keys = self._passed
+            self._keys = self._passed or None
             self._metrics.rerate.end(str(found.book), self._metrics.now())
 
     def _begin(self, context: Context) -> None:
         self._scanning, self._after, self._passed = context, None, 0
         before = self._reached
-        same_data = before is not None and before.reference is context.reference
-        self._unmoved = self._tell(before, context) if self._tell is not None and before and same_data else None
+        knows = (
+            before is not None
+            and before.reference is context.reference
+            and before.book.number == self._state.reached
+        )  # fmt: skip
+        self._unmoved = self._tell(before, context) if self._tell is not None and before is not None and knows else None
         self._metrics.rerate.begin(self._how_many(), self._metrics.now())
 
     def _how_many(self) -> int:

@@ -44,6 +44,8 @@ QUIET_SECONDS = 1.5
 """A topic that has not grown for so long has all there will be."""
 LIVE_BEFORE_SECONDS = 5.0
 """Live records run for so long before a measure is published; the figures begin with the measure."""
+LOOK_SECONDS = 0.25
+"""How often the workers are asked how far they are; their metrics are a thousand lines, which cost them something."""
 DEADLINE_SECONDS = 900.0
 
 
@@ -144,11 +146,12 @@ class _Lot:
         """Publish a measure as one event and wait until everything held is right under its book."""
         changed = self._counted("lotrisk_rerated_total", result="changed")
         began, offset = asyncio.run(self._publish(measure))
-        flags, last_flag = self._cluster.ends("risk.flags"), began
+        flags, last_flag, looked = self._cluster.ends("risk.flags"), began, began
         done: float | None = None
         while done is None or time.monotonic() - max(done, last_flag) < QUIET_SECONDS:
-            if done is None and self._is_at(offset):
-                done = time.monotonic()
+            if done is None and time.monotonic() - looked > LOOK_SECONDS:
+                looked = time.monotonic()
+                done = looked if self._is_at(offset) else None
             if (grown := self._cluster.ends("risk.flags")) != flags:
                 flags, last_flag = grown, time.monotonic()
             if time.monotonic() - began > DEADLINE_SECONDS:
@@ -199,7 +202,8 @@ class _Lot:
                     text = answer.read().decode()
             except URLError as error:
                 raise RuntimeError(f"the worker at {web} does not answer: {error}") from error
-            for family in text_string_to_metric_families(text):
+            wanted = "\n".join(line for line in text.splitlines() if line.startswith(name)) + "\n"
+            for family in text_string_to_metric_families(wanted):
                 yield from (sample for sample in family.samples if sample.name == name)
 
 

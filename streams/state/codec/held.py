@@ -147,14 +147,6 @@ def book_text(head: bytes) -> bytes:
     return head[book_start : book_start + head[_START - 1]]
 
 
-def with_book(head: bytes, book: BookNumber) -> bytes:
-    """The same live head under another book."""
-    text = _text(str(book))
-    book_start = _START + head[_START - 3] + head[_START - 2]
-    rest = book_start + head[_START - 1]
-    return b"".join((head[: _START - 1], bytes((len(text),)), head[_START:book_start], text, head[rest:]))
-
-
 def _encode(
     kind: int, time: int | None, offset: int, digest: bytes, topic: bytes, order_book: bytes, book: bytes
 ) -> bytes:

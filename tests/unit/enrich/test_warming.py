@@ -1,4 +1,4 @@
-"""A book that was warmed says the same as one that was not, and makes little more for what came by before."""
+"""A book that was warmed says the same as one that was not, and has what takes long to make."""
 
 from __future__ import annotations
 
@@ -21,17 +21,16 @@ VEHICLES = [
 ]
 
 
-def test_a_warmed_book_says_the_same_and_has_the_profiles_and_schedules_of_the_last_one() -> None:
+def test_a_warmed_book_says_the_same_and_has_the_schedules_and_exposures_of_the_last_one() -> None:
     before = Context(REFERENCE, build_book(REFERENCE.trade, TODAY))
     for key, value in VEHICLES:
         enrich_vehicle(key, value, before)
     book = build_book(REFERENCE.trade, TODAY, offset=1)
     warmed, cold = before.under(book), before.under(book)
     steps = sum(1 for _ in warm(before, warmed))
-    assert steps > 100
-    names = ("schedules", "vehicle_profiles", "threats", "vehicle_exposures")
+    assert steps > 20
+    names = ("schedules", "threats", "vehicle_exposures")
     assert all(warmed.memo(name).keys() == before.memo(name).keys() for name in names)
-    names = (*names, "invoices")
     made = {name: len(warmed.memo(name)) for name in names}
     for key, value in VEHICLES:
         assert enrich_vehicle(key, value, warmed) == enrich_vehicle(key, value, cold)

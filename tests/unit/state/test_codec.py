@@ -21,7 +21,6 @@ from streams.state.codec.held import (
     is_live,
     order_of,
     published_head,
-    with_book,
 )
 from streams.state.layout import finish
 from streams.state.published import read_published
@@ -51,11 +50,6 @@ def test_a_head_round_trips(held: Held) -> None:
     assert order_of(head) == held.order
     assert book_text(head) == str(held.book).encode()
     assert contribution_of(head) == held.contribution
-
-
-@given(HELDS, BOOKS)
-def test_only_the_book_changes_in_a_rebooked_head(held: Held, book: BookNumber) -> None:
-    assert decode_held(with_book(encode_held(held), book)) == held._replace(book=book)
 
 
 HEADER_ORDERS = st.builds(

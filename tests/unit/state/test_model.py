@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
@@ -20,7 +21,7 @@ from streams.enrich.totals import Totals
 from streams.policy.book import BookNumber
 from streams.state.codec.checkpoint import Checkpoint
 from streams.state.layout import HEADER, digest_of, finish
-from streams.state.order import is_stale
+from streams.state.order import NO_BOOK, is_stale
 from streams.state.partition import RocksState
 from streams.state.rocks import Memory
 from streams.state.view import Gone, Held
@@ -85,6 +86,7 @@ class StateAgainstDictionary(RuleBasedStateMachine):
         self.clock = StandingClock()
         self.model: dict[bytes, Remembered] = {}
         self.position = 0
+        self.reached = NO_BOOK
         self.told: dict[str, object] = {}
         """What stands on the topic of totals."""
         self.exactly_once = True
@@ -128,6 +130,17 @@ class StateAgainstDictionary(RuleBasedStateMachine):
             self.model[key] = Remembered(outcome, self.clock.now_ms + MARKER_MS)
         return True
 
+    def written(self, taken: Iterable[bytes]) -> None:
+        """A write under a lower book than all that is held was brought to takes that back; and it forgets."""
+        written = [seen.outcome for key in taken if (seen := self.model.get(key)) is not None]
+        if any(isinstance(outcome, Held) and outcome.book < self.reached for outcome in written):
+            self.reached = NO_BOOK
+        self.forget()
+
+    def now(self, outcome: Held) -> Held:
+        """How a record is held: under the book that all is right under, where that is higher than its own."""
+        return outcome._replace(book=max(outcome.book, self.reached), replaces=b"")
+
     def forget(self) -> None:
         """A write forgets the markers whose time has come, save those it has just made."""
         for key, remembered in list(self.model.items()):
@@ -144,9 +157,9 @@ class StateAgainstDictionary(RuleBasedStateMachine):
         }
         first, self.position = self.position, self.position + len(published)
         ignored = self.state.apply(published, self.position, first=first)
-        taken = [self.remember(key, outcome, guard=not self.exactly_once) for key, outcome in published.items()]
-        assert ignored == taken.count(False)
-        self.forget()
+        taken = [key for key, outcome in published.items() if self.remember(key, outcome, guard=not self.exactly_once)]
+        assert ignored == len(published) - len(taken)
+        self.written(taken)
 
     @rule(records=SLICES)
     def the_topic_is_read(self, records: list[tuple[bytes, OrderKey, int | None, bytes]]) -> None:
@@ -168,7 +181,7 @@ class StateAgainstDictionary(RuleBasedStateMachine):
         self.position += len(log)
         checkpoint = Checkpoint(PLACE.enriched, "id", self.position, self.clock.now_ms)
         assert self.state.take_in(log, checkpoint) == ignored
-        self.forget()
+        self.written(in_this_slice)
 
     @rule(key=KEYS, order=ORDERS, flags=FLAGS)
     def a_record_is_rated_again(self, key: bytes, order: OrderKey, flags: bytes) -> None:
@@ -179,15 +192,12 @@ class StateAgainstDictionary(RuleBasedStateMachine):
             first, self.position = self.position, self.position + 1
             self.state.apply({key: again}, self.position, first=first)
             self.remember(key, again, guard=False)
-            self.forget()
+            self.written([key])
 
-    @rule(keys=st.sets(KEYS), book=st.sampled_from(BOOKS))
-    def nothing_changed_under_a_book(self, keys: set[bytes], book: BookNumber) -> None:
-        self.state.rebook(keys, book)
-        for key in keys & self.model.keys():
-            outcome = self.model[key].outcome
-            if isinstance(outcome, Held) and outcome.book < book:
-                self.model[key].outcome = outcome._replace(book=book)
+    @rule(book=st.sampled_from(BOOKS))
+    def all_is_right_under_a_book(self, book: BookNumber) -> None:
+        self.state.reach(book)
+        self.reached = max(self.reached, book)
 
     @rule()
     def the_totals_are_told(self) -> None:
@@ -237,24 +247,29 @@ class StateAgainstDictionary(RuleBasedStateMachine):
     def the_state_is_the_dictionary(self) -> None:
         if self.state.checkpoint is None:
             return
-        live = {key: seen.outcome for key, seen in self.model.items() if isinstance(seen.outcome, Held)}
+        live = {key: self.now(seen.outcome) for key, seen in self.model.items() if isinstance(seen.outcome, Held)}
+        assert self.state.reached == self.reached
         for below in (None, *BOOKS):
             wanted = sorted((key, outcome) for key, outcome in live.items() if below is None or outcome.book < below)
             found: list[tuple[bytes, Held]] = []
             higher: set[BookNumber | None] = set()
             after: bytes | None = None
             while True:
-                records, after, _, above = self.state.scan(after, limit=2, below=below)
-                found += records
-                higher.add(above)
+                part = self.state.scan(after, limit=2, below=below)
+                found += part.records
+                higher.add(part.above)
+                after = part.after
                 if after is None:
                     break
             books = {outcome.book for outcome in live.values() if below is not None and outcome.book > below}
             assert max(books, default=None) == max((one for one in higher if one is not None), default=None)
-            assert found == [(key, outcome._replace(replaces=b"")) for key, outcome in wanted]
+            assert found == wanted
+            part = self.state.scan(below=below, leave_out=lambda key, canonical: canonical == live[key].canonical)
+            assert part.records == [(key, outcome) for key, outcome in wanted if outcome.book != self.reached]
+            assert part.left_out == len(wanted) - len(part.records)
         for key, seen in self.model.items():
             if isinstance(seen.outcome, Held):
-                assert self.state.held(key) == seen.outcome._replace(canonical=None, replaces=b"")
+                assert self.state.held(key) == self.now(seen.outcome)._replace(canonical=None)
                 assert self.state.canonical(key) == seen.outcome.canonical
                 assert self.state.marker(key) is None
             else:

@@ -19,7 +19,6 @@ from pathlib import Path
 
 from schemas.enriched import OWNED_FIELDS_VEHICLE
 from streams.broker import EmbeddedKafka
-from streams.policy.book import BookNumber
 from streams.settings import Settings
 from streams.state.order import NO_BOOK
 from streams.state.partition import Place, RocksState
@@ -93,11 +92,6 @@ def read(store: StateStore) -> None:
     by_state: dict[int, list[bytes]] = {number: [] for number in range(len(states))}
     for state, key in asked:
         by_state[states.index(state)].append(key)
-    started = time.perf_counter()
-    for number, some in by_state.items():
-        for first in range(0, len(some), 200):
-            states[number].rebook(some[first : first + 200], BookNumber.parse("9.0.-1.2026-09-29"))
-    print(f"rebook_per_second {len(asked) / (time.perf_counter() - started):.0f}")
     print(f"disk_mb {sum(state.disk_bytes() for state in states) / 1e6:.0f}")
     print(f"keys_about {sum(state.estimate() for state in states)}")
 
