@@ -37,20 +37,26 @@ def cents(dollars: str) -> int:
 
 @dataclass(slots=True)
 class Row:
-    """A group: its records, and sums over those that change; `unknown` are those whose duty one book can't say."""
+    """A group of records. `changed`: those of which the books say other things; `moved`: those whose duty changes, with
+    its sums before and after; `unknown`: those whose duty is touched and one of the books can't say it.
+    """
 
     units: int = 0
     changed: int = 0
+    moved: int = 0
     unknown: int = 0
     before: list[int] = field(default_factory=lambda: [0, 0, 0])
     after: list[int] = field(default_factory=lambda: [0, 0, 0])
 
     def add(self, before: list[int] | None, after: list[int] | None, *, owed: bool) -> None:
-        """Take in a record that changes; `owed` says whether there is a duty to be said at all."""
+        """Take in a record that changes; `owed` says whether there is a duty to be said and something touches it."""
         self.changed += 1
         if before is None or after is None:
             self.unknown += owed
             return
+        if before == after:
+            return
+        self.moved += 1
         for column in range(3):
             self.before[column] += before[column]
             self.after[column] += after[column]
@@ -107,11 +113,14 @@ class LotDifference:
         if _says(then, self._before) == _says(now, self._after):
             return
         after = _document(now)
+        touched = before["tariff"] != after["tariff"]
         was, will = _duty(kind, before, "replacement"), _duty(kind, after, "replacement")
         for row in (self.total[kind], *rows):
-            row.add(was, will, owed=_is_owed(kind, after, "replacement"))
+            row.add(was, will, owed=touched and _is_owed(kind, after, "replacement"))
         self.landed[kind].add(
-            _duty(kind, before, "landed"), _duty(kind, after, "landed"), owed=_is_owed(kind, after, "landed")
+            _duty(kind, before, "landed"),
+            _duty(kind, after, "landed"),
+            owed=touched and _is_owed(kind, after, "landed"),
         )
         quantity = 1.0 if kind == "vehicle" else after.get("qty_on_hand")
         _reach(self.controlled, kind, before, after, quantity)

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 ROWS = 12
 """Rows of a table; the rest is one row of others."""
 COLUMNS = ("low", "central", "high")
+WIDE = 100
+"""Columns of a terminal in which a table has room for all its amounts."""
 
 
 def usd(amount: int) -> str:
@@ -23,7 +25,7 @@ def usd(amount: int) -> str:
 
 
 def document(lot: LotDifference) -> dict[str, Any]:
-    """All sums. Dollars are decimal strings, ranges [low, central, high]; only records that change add dollars."""
+    """All sums. Dollars are decimal strings, ranges [low, central, high], of the records whose duty changes."""
     kinds: dict[str, Any] = {}
     for kind, names in DIMENSIONS.items():
         kinds[f"{kind}s"] = {
@@ -44,12 +46,12 @@ def write_csv(lot: LotDifference, path: Path) -> None:
     with path.open("w", encoding="utf-8", newline="") as file:
         table = csv.writer(file)
         table.writerow(
-            ["goods", "dimension", "group", "records", "changed", "unknown"]
+            ["goods", "dimension", "group", "records", "changed", "moved", "unknown"]
             + [f"{when}_{column}_usd" for when in ("before", "after", "difference") for column in COLUMNS]
         )
         for kind, name, group, row in _all_rows(lot):
             amounts = [usd(one) for sums in (row.before, row.after, row.difference) for one in sums]
-            table.writerow([kind, name, group, row.units, row.changed, row.unknown, *amounts])
+            table.writerow([kind, name, group, row.units, row.changed, row.moved, row.unknown, *amounts])
 
 
 def show(lot: LotDifference, console: Console) -> None:
@@ -63,25 +65,30 @@ def show(lot: LotDifference, console: Console) -> None:
     )
     for kind, names in DIMENSIONS.items():
         total, landed = lot.total[kind], lot.landed[kind]
-        if not (total.unknown or any(total.difference) or any(landed.difference)):
+        if not (total.moved or total.unknown or landed.moved or landed.unknown):
             continue
         what = "vehicles" if kind == "vehicle" else "parts on hand"
         console.print(
             f"\n[bold]{what}[/]: importer's duty if replaced {_signed(total.difference[1])} "
             f"({_signed(total.difference[0])} to {_signed(total.difference[2])})"
             + (f", {total.unknown:,} can't be said" if total.unknown else "")
-            + (f"; on what has landed {_signed(landed.difference[1])}" if any(landed.difference) else "")
+            + (f"; on what has landed: {', '.join(_landed(landed))}" if landed.moved or landed.unknown else "")
         )
         for name in names:
+            rows = [(group, row) for group, row in _sorted(lot.by[kind, name]) if row.moved or row.unknown]
+            if not rows:
+                continue
             table = Table(box=None, pad_edge=False)
             table.add_column(name)
-            for column in ("records", "changed", "before", "after", "difference", "low", "high"):
-                table.add_column(column, justify="right")
-            rows = [(group, row) for group, row in _sorted(lot.by[kind, name]) if row.changed]
+            # Before and after are of the records that moved alone; a narrow terminal has no room for them.
+            wide = console.width >= WIDE
+            for column in ("records", "moved", *(("before", "after") if wide else ()), "difference", "low", "high"):
+                table.add_column(column, justify="right", no_wrap=True)
             for group, row in _folded(rows):
                 low, central, high = row.difference
                 table.add_row(
-                    group, f"{row.units:,}", f"{row.changed:,}", _short(row.before[1]), _short(row.after[1]),
+                    group, f"{row.units:,}", f"{row.moved:,}",
+                    *((_short(row.before[1]), _short(row.after[1])) if wide else ()),
                     _signed(central), _signed(low), _signed(high),
                 )  # fmt: skip
             console.print(table)
@@ -93,6 +100,13 @@ def show(lot: LotDifference, console: Console) -> None:
             console.print(f"flags {verb}: " + ", ".join(f"{count:,} {kind}" for kind, count in counts.most_common()))
     if lot.refused:
         console.print(f"{lot.refused:,} records of the lot can't be rated again and are left out")
+
+
+def _landed(row: Row) -> Iterator[str]:
+    if row.moved:
+        yield _signed(row.difference[1])
+    if row.unknown:
+        yield f"{row.unknown:,} can't be said"
 
 
 def _control_text(lot: LotDifference, measure: str, verb: str, control: Control) -> str:
@@ -123,7 +137,7 @@ def _row(row: Row, *, counts: bool = True) -> dict[str, Any]:
     sums = {"before": row.before, "after": row.after, "difference": row.difference}
     amounts = {f"{name}_usd": [usd(one) for one in amount] for name, amount in sums.items()}
     head = {"records": row.units} if counts else {}
-    return {**head, "changed": row.changed, "unknown": row.unknown, **amounts}
+    return {**head, "changed": row.changed, "moved": row.moved, "unknown": row.unknown, **amounts}
 
 
 def _all_rows(lot: LotDifference) -> Iterator[tuple[str, str, str, Row]]:
@@ -145,6 +159,7 @@ def _folded(rows: list[tuple[str, Row]]) -> list[tuple[str, Row]]:
     for _, row in rows[ROWS:]:
         others.units += row.units
         others.changed += row.changed
+        others.moved += row.moved
         others.unknown += row.unknown
         for column in range(3):
             others.before[column] += row.before[column]

@@ -77,11 +77,12 @@ def _table(store: FlagStore, seen: Counter[Outcome]) -> Table:
     from rich.table import Table
 
     said = ", ".join(f"{count:,} {outcome.value}" for outcome, count in sorted(seen.items())) or "nothing new"
-    table = Table(title="open flags", caption=f"this run: {said}")
+    # Narrow enough for 80 columns: no amount is cut.
+    table = Table(title="open flags", caption=f"this run: {said}", box=None, padding=(0, 1, 0, 0), pad_edge=False)
     for column in ("flag", "owner", "severity", "action"):
-        table.add_column(column)
-    for column in ("open", "dollars at stake", "can't say"):
-        table.add_column(column, justify="right")
+        table.add_column(column, no_wrap=True)
+    for column in ("open", "at stake, $", "can't say"):
+        table.add_column(column, justify="right", no_wrap=True)
     for type, owner, severity, action, count, cents, unsaid in store.open_flags():
         table.add_row(type, owner, severity, action, f"{count:,}", f"{cents / 100:,.2f}", f"{unsaid:,}")
     return table

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import csv
+import re
 from datetime import date
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import orjson
 import pytest
+from rich.console import Console
 
 from streams.cli._lot_difference import DIMENSIONS, Kind, LotDifference, Row, cents
-from streams.cli._lot_report import document, write_csv
+from streams.cli._lot_report import document, show, write_csv
 from streams.enrich.context import Context
 from streams.enrich.outcome import Enriched
 from streams.enrich.part import enrich_part
@@ -56,7 +59,7 @@ def test_ten_percent_on_japan_adds_a_tenth_of_the_customs_value_of_japanese_cars
         lot.add("vehicle", key, value)
     total = lot.total["vehicle"]
     worth = [cents(one) for one in orjson.loads(japanese[1])["tariff"]["customs_value_usd"]]
-    assert (total.units, total.changed, total.unknown) == (3, 1, 0)
+    assert (total.units, total.changed, total.moved, total.unknown) == (3, 1, 1, 0)
     assert total.before == duty(japanese[1])
     assert total.difference == [round(one / 10) for one in worth]
     by_make = lot.by["vehicle", "make"]
@@ -80,14 +83,21 @@ def test_used_cars_have_no_duty_to_be_said() -> None:
 
 @pytest.mark.parametrize(
     ("before", "after", "owed", "unknown"),
-    [(None, [1, 2, 3], True, 1), ([1, 2, 3], None, True, 1), (None, None, True, 1), (None, None, False, 0)],
+    [
+        (None, [1, 2, 3], True, 1),
+        ([1, 2, 3], None, True, 1),
+        (None, None, True, 1),
+        (None, None, False, 0),
+        ([1, 2, 3], [1, 2, 3], True, 0),
+    ],
 )
 def test_a_duty_that_cannot_be_said_is_counted_and_adds_no_dollars(
     before: list[int] | None, after: list[int] | None, owed: bool, unknown: int
 ) -> None:
     row = Row()
     row.add(before, after, owed=owed)
-    assert (row.changed, row.unknown, row.difference) == (1, unknown, [0, 0, 0])
+    assert (row.changed, row.moved, row.unknown, row.difference) == (1, 0, unknown, [0, 0, 0])
+    assert row.before == [0, 0, 0], "only those whose duty changes stand in the sums"
 
 
 def dysprosium() -> Any:
@@ -110,6 +120,32 @@ def test_a_control_counts_units_grams_and_value_and_no_duty() -> None:
     china = lot.control_value(control, "china")
     assert 0 < china[0] < china[1] < china[2]
     assert lot.released == {}
+    lot.add("part", *enriched("part", dealer_id="d1", part_number="89650-33471", description="EPS MOTOR"))
+    assert (lot.total["part"].changed, lot.total["part"].unknown) == (1, 0), "its duty isn't known, and isn't touched"
+
+
+def printed(lot: LotDifference, width: int) -> str:
+    console = Console(width=width, file=StringIO(), highlight=False)
+    show(lot, console)
+    assert isinstance(console.file, StringIO)
+    return console.file.getvalue()
+
+
+def test_no_amount_is_cut_in_a_narrow_terminal_and_a_control_has_no_tables_of_nothing() -> None:
+    lot = under(measure(authority="hypothetical", rate="100", origins=("JP", "KR")))
+    for number in range(3):
+        for vin in (TOYOTA, KIA):
+            lot.add("vehicle", *car(vin, f"northgate-{number}", msrp_usd="4999999.00"))
+    for width in (80, 120):
+        text = printed(lot, width)
+        assert "…" not in text
+        assert re.search(r"\nHEV .* \+\$9,299,998  \+\$7,799,998  \+\$11,699,998\n", text), text
+        assert "on what has landed: 6 can't be said" in " ".join(text.split())
+    assert ("before" in printed(lot, 80), "before" in printed(lot, 120)) == (False, True)
+    control = under(dysprosium())
+    control.add("vehicle", *car(KIA))
+    assert "dealer" not in printed(control, 80)
+    assert "WHATIF-DY reaches 1 vehicles" in printed(control, 80)
 
 
 def test_a_withdrawn_control_releases_what_it_reached() -> None:
