@@ -53,6 +53,7 @@ PARTS: tuple[Part, ...] = (
     Part("throughput", "peers:run", "the same light function beside its rivals", 5.0),
     Part("real", "peers:run_real", "vehicles enriched in full beside its rivals", 2.0),
     Part("stages", "stages:run", "what a record costs in the core", 0.5, broker=False),
+    Part("lane", "lane:run", "what a vehicle costs in its lane, without Kafka", 0.3, broker=False),
     Part("latency", "latency:run", "end to end at fixed rates", 4.0),
     Part("trace", "trace:run", "where a batch's time goes", 0.7),
     Part("growth", "growth:run", "over partitions, record size, workers and backlog", 2.5),

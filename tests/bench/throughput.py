@@ -27,6 +27,9 @@ RIVALS = ("confluent", "quix")
 CONTENDERS = (*OURS, *RIVALS)
 SLOW = {"stock_faust": 0.04, "quix": 0.15}
 """Contenders an order of magnitude slower get this share of the records, so that a round ends."""
+FROM = {"light": 0.1, "real": 0.3}
+"""From which share of the records on a rate is taken. Of the real job the first tenth brings the VIN patterns, and some
+partitions are read long after others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +58,7 @@ def work_off(
     if settings is not None:
         arguments = (job, "forget") if name.endswith("_without_state") else (job,)
     python = RIVALS_PYTHON if name in RIVALS else Path(sys.executable)
-    low, high = wanted * 0.1, wanted * 0.9
+    low, high = wanted * FROM[job], wanted * 0.9
     with contextlib.ExitStack() as stack:
         began = time.monotonic()
         group = cluster.new_group()
