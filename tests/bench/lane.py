@@ -29,8 +29,8 @@ from tests.bench.payload import Payload
 from tests.bench.stages import BATCH, lot_context
 
 LOT, TIMES = 5_000, 5
-"""Vehicles of the lot, and how often it comes, each time of other dealers. The first time brings the VIN patterns and is
-not counted."""
+"""Vehicles of the lot, and how often it comes, each time of other dealers; the first time brings the VIN patterns and
+is not counted."""
 TOPIC_ID = "452967de-70c6-41b1-9202-29a8e8583a91"
 
 

@@ -32,14 +32,14 @@ which looks up, digests and writes each record to RocksDB besides."""
 HOW = """## How it is measured
 
 - **Throughput**: a backlog waits on 4 partitions; the rate is taken between the first and the last tenth of it
-  (of the real job between three tenths and the last one) coming out, read by `read_committed` end offsets, so that start-up is apart. Contenders take turns, and another
-  one begins each round. `stock_faust` and `quix` get a smaller share of the backlog, so that a round ends. Every
-  contender runs the same function on the same bytes and writes the same headers, with zstd and batches of 900 KB
-  where it has such a setting. `*_without_state` remembers nothing, as the rivals do; all other figures
-  of lotrisk are the worker as it is deployed.
+  (of the real job between three tenths and the last one) coming out, read by `read_committed` end offsets, so that
+  start-up is apart. Contenders take turns, and another one begins each round. `stock_faust` and `quix` get a smaller
+  share of the backlog, so that a round ends. Every contender runs the same function on the same bytes and writes the
+  same headers, with zstd and batches of 900 KB where it has such a setting. `*_without_state` remembers nothing, as the
+  rivals do; all other figures of lotrisk are the worker as it is deployed.
 - **The real job** is a generated lot of 5,000 vehicles ten times over, each time of other dealers: the first tenth
   brings the VIN patterns and is not counted, so that the rest is a worker that runs, not one that starts. Partitions
-  are not read evenly: when a tenth of all records was out, two partitions had not begun, so three tenths are left out.
+  are not read evenly, so three tenths are left out.
 - **CPU a record** is the processor time of the contender's process over the same span: on a busy machine it is
   steadier than the rate.
 - **Stages** are timed in process on the generated lot, warm, in processor time, a batch of 1,000 records at once.
@@ -68,7 +68,7 @@ What the job as deployed takes beyond their sum is fetching, decoding and sendin
 and the groups' lanes that sum them up, metrics and heartbeats.
 
 Code and data of a step are in the processor's caches only while it runs. Enriched and drafted one by one, a record
-took a sixth more than in runs of sixteen, which is how a lane does it; the parser alone took 20 us in place of 12."""
+took a fifth more than in runs of sixteen, which is how a lane does it now."""
 
 CAUSE = """## Why exactly once takes longer
 
