@@ -406,8 +406,10 @@ class Lane:
     def _rerated(self, found: Findings) -> None:
         """A slice of re-rating is committed and in the state."""
         self._rerating.applied(found)
-        if self._rerating.is_at(found.book):
-            self._totals.rated(found.book)
+        # A newer book may have come meanwhile: then the sums are no better than a mixture soon.
+        book = self._context_in_force().book.number
+        if self._rerating.is_at(book):
+            self._totals.rated(book)
 
     def _book_since(self) -> datetime | None:
         return None if self._since is None else self._since()
