@@ -44,18 +44,13 @@ def _publish(
     Everything is validated first; nothing is published if anything is wrong. Exits with 1 when a worker is not there
     in time or refuses a record.
     """
-    from streams.cli._policy_file import PolicyFileError, read_measures
+    from streams.cli._policy_file import PolicyFileError, read_event
 
     settings = _settings()
     try:
-        records = read_measures(file)
+        records = read_event(file)
     except PolicyFileError as error:
         raise _failed(str(error)) from error
-    if not records:
-        raise _failed(f"{file.name}: no [[measure]] records; write at least one")
-    twice = sorted({record.id for record in records if sum(one.id == record.id for one in records) > 1})
-    if twice:
-        raise _failed(f"{file.name}: {', '.join(twice)}: given twice; one event holds one version of a measure")
     _run(_put(settings, records, file.name, yes=yes, preview=preview, timeout=timeout))
 
 
@@ -123,7 +118,10 @@ def _export(
     if file is None:
         typer.echo(text.decode(), nl=False)
     else:
-        file.write_bytes(text)
+        try:
+            file.write_bytes(text)
+        except OSError as error:
+            raise _failed(f"{file}: {error.strerror}") from error
         typer.echo(f"wrote {len(log.overrides)} versions to {file}", err=True)
     if log.refused:
         names = ", ".join(f"{one.measure} at offset {one.offset}" for one in log.refused[:SHOWN])

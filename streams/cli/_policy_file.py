@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from collections import Counter
 from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
@@ -43,6 +44,21 @@ def read_measures(path: Path, defaults: Mapping[str, Any] | None = None) -> list
             problems += [f"{where}: {problem}" for problem in in_words(error).split("; ")]
     if problems:
         raise PolicyFileError("\n".join(problems))
+    return records
+
+
+def read_event(path: Path, defaults: Mapping[str, Any] | None = None) -> list[MeasureRecord]:
+    """The versions of a file that is one event: at least one, and one of each measure.
+
+    Raises:
+        PolicyFileError: as `read_measures`, or it holds none, or two of a measure.
+    """
+    records = read_measures(path, defaults)
+    if not records:
+        raise PolicyFileError(f"{path.name}: no [[{TABLE}]] records; write at least one")
+    counts = Counter(record.id for record in records)
+    if twice := sorted(name for name, count in counts.items() if count > 1):
+        raise PolicyFileError(f"{path.name}: {', '.join(twice)}: given twice; one event holds one version of a measure")
     return records
 
 

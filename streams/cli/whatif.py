@@ -58,19 +58,24 @@ def register(app: typer.Typer) -> None:
             console.print(f"[bold]{record.id}[/] {record.title}", highlight=False)
         console.print(f"against book {before.number}", highlight=False)
         show(lot, console)
-        if json is not None:
-            head = {"book": str(before.number), "day": day.isoformat(), "measures": [record.id for record in records]}
-            json.write_bytes(orjson.dumps(head | document(lot), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
-            typer.echo(f"wrote {json}", err=True)
-        if csv is not None:
-            write_csv(lot, csv)
-            typer.echo(f"wrote {csv}", err=True)
+        head = {"book": str(before.number), "day": day.isoformat(), "measures": [record.id for record in records]}
+        try:
+            if json is not None:
+                text = orjson.dumps(head | document(lot), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+                json.write_bytes(text)
+                typer.echo(f"wrote {json}", err=True)
+            if csv is not None:
+                write_csv(lot, csv)
+                typer.echo(f"wrote {csv}", err=True)
+        except OSError as error:
+            typer.echo(f"{error.filename}: {error.strerror}", err=True)
+            raise typer.Exit(1) from error
 
 
 async def _books(settings: Settings, file: Path, day: date) -> tuple[Book, Book, list[MeasureRecord]]:
     """The book of the day, the same with the file's measures, and these; they stand from the book's own day."""
     from streams.cli._lot_reading import book_of
-    from streams.cli._policy_file import PolicyFileError, read_measures
+    from streams.cli._policy_file import PolicyFileError, read_event
     from streams.reference.trade import load_trade
     from streams.transport.desk import in_order, read_log
 
@@ -78,9 +83,7 @@ async def _books(settings: Settings, file: Path, day: date) -> tuple[Book, Book,
     read = await read_log(settings, trade)
     held = read.log.overrides
     before = book_of(settings, trade, day, held)
-    records = read_measures(file, hypothetical(before.number.regime))
-    if not records:
-        raise PolicyFileError(f"{file.name}: no [[measure]] records; write at least one")
+    records = read_event(file, hypothetical(before.number.regime))
     _, _, refused = in_order(read.log, records)
     if refused:
         raise PolicyFileError("\n".join(f"{file.name}: [[measure]] {one.measure}: {one.error}" for one in refused))

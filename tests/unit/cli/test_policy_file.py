@@ -7,7 +7,7 @@ from pathlib import Path
 import orjson
 import pytest
 
-from streams.cli._policy_file import PolicyFileError, read_measures
+from streams.cli._policy_file import PolicyFileError, read_event, read_measures
 from streams.cli.whatif import hypothetical
 from streams.reference.loading import ROOT
 from streams.reference.trade import load_trade
@@ -59,6 +59,19 @@ def test_a_file_that_is_not_there_or_not_text_is_named(tmp_path: Path) -> None:
     (tmp_path / "bytes.toml").write_bytes(b"\xff\xfe")
     with pytest.raises(PolicyFileError, match="not UTF-8"):
         read_measures(tmp_path / "bytes.toml")
+
+
+def test_an_event_has_one_version_of_each_of_its_measures(tmp_path: Path) -> None:
+    file = tmp_path / "event.json"
+    rows = [orjson.loads(encode(record)[1]) for record in TRADE.measures[:2]]
+    file.write_bytes(orjson.dumps(rows))
+    assert len(read_event(file)) == 2
+    file.write_bytes(orjson.dumps([*rows, rows[0]]))
+    with pytest.raises(PolicyFileError, match=f"{TRADE.measures[0].id}: given twice"):
+        read_event(file)
+    file.write_bytes(b'{"measure": []}')
+    with pytest.raises(PolicyFileError, match="write at least one"):
+        read_event(file)
 
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
