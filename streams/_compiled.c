@@ -546,6 +546,41 @@ static PyObject *digest(PyObject *Py_UNUSED(module), PyObject *const *args, Py_s
     return PyBytes_FromStringAndSize((const char *)found, DIGEST);
 }
 
+/* One header of a record; `name` and `content` are borrowed from it. */
+static int header_of(PyObject *header, Text *name, Text *content)
+{
+    if (!PyTuple_Check(header) || PyTuple_GET_SIZE(header) != 2) {
+        PyErr_SetString(PyExc_TypeError, "a header is a name and its content");
+        return 0;
+    }
+    return word_of(PyTuple_GET_ITEM(header, 0), "a header's name", name) &&
+           text_or_none(PyTuple_GET_ITEM(header, 1), "a header's content", content);
+}
+
+static PyObject *encode_headers(PyObject *Py_UNUSED(module), PyObject *headers)
+{
+    PyObject *made = NULL, *list = PySequence_Fast(headers, "headers must be a sequence");
+    if (list == NULL)
+        return NULL;
+    Text name, content;
+    Py_ssize_t count = PySequence_Fast_GET_SIZE(list), size = varint_size(count);
+    for (Py_ssize_t i = 0; i < count; i++) {
+        if (!header_of(PySequence_Fast_GET_ITEM(list, i), &name, &content))
+            goto done;
+        size += field_size(name) + field_size(content);
+    }
+    made = PyBytes_FromStringAndSize(NULL, size);
+    if (made == NULL)
+        goto done;
+    byte *to = put_varint((byte *)PyBytes_AS_STRING(made), count);
+    for (Py_ssize_t i = 0; i < count; i++)
+        if (header_of(PySequence_Fast_GET_ITEM(list, i), &name, &content))
+            to = put_field(put_field(to, name), content);
+done:
+    Py_DECREF(list);
+    return made;
+}
+
 static uint32_t murmur2(const byte *data, Py_ssize_t size)
 {
     const uint32_t m = 0x5bd1e995u;
@@ -894,6 +929,7 @@ static PyObject *take_apart(PyObject *Py_UNUSED(module), PyObject *args)
 
 static PyMethodDef functions[] = {
     {"digest", (PyCFunction)(void (*)(void))digest, METH_FASTCALL, "16 bytes of BLAKE2b of the parts, as if joined."},
+    {"encode_headers", encode_headers, METH_O, "See streams.transport.records_python."},
     {"count_elsewhere", count_elsewhere, METH_VARARGS, "See streams.transport.partitioning."},
     {"take_apart", take_apart, METH_VARARGS, "See streams.state.slices."},
     {NULL},

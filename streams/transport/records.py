@@ -11,14 +11,13 @@ from schemas.cloudevents import ID, ORDER, TIME, TRACEPARENT, HeaderTemplate
 from streams.compiled import COMPILED
 from streams.enrich import contribution
 from streams.state import layout
-from streams.transport.batch import Headers
-from streams.transport.records_python import NULL, VARINT
+from streams.transport.records_python import VARINT
 
 if TYPE_CHECKING or not COMPILED:
     from streams.transport.partitioning import count_elsewhere
-    from streams.transport.records_python import Records, Stamp
+    from streams.transport.records_python import Records, Stamp, encode_headers
 else:
-    from streams._compiled import Records, Stamp, count_elsewhere
+    from streams._compiled import Records, Stamp, count_elsewhere, encode_headers
 
 __all__ = ["Records", "Stamp", "count_elsewhere", "encode_headers", "stamp_of"]
 
@@ -31,19 +30,10 @@ def _name(name: str) -> bytes:
 _VARYING: Final = tuple(map(_name, (ID, ORDER, TIME, TRACEPARENT, layout.HEADER, contribution.HEADER)))
 
 
-def encode_headers(headers: Headers) -> bytes:
-    """The headers as they stand in a record, with their number before them."""
-    return VARINT[len(headers)] + _encoded(headers)
-
-
-def _encoded(headers: Headers) -> bytes:
-    return b"".join(
-        [_name(name) + (NULL if content is None else VARINT[len(content)] + content) for name, content in headers]
-    )
-
-
 def stamp_of(template: HeaderTemplate, subject: str | None = None) -> Stamp:
     """What the headers share that a template writes, for `Records.add_enriched`; `subject` as in its `headers_of`."""
     constant = template.constant
+    count = len(constant)
+    encoded = encode_headers(constant).removeprefix(VARINT[count])
     hashed = template.hashed if subject is None else template.hashed_of(subject)
-    return Stamp(_encoded(constant), len(constant), hashed, template.order, _VARYING)
+    return Stamp(encoded, count, hashed, template.order, _VARYING)

@@ -7,6 +7,7 @@ from typing import Final
 
 from schemas.cloudevents import rfc3339
 from streams.state import layout
+from streams.transport.batch import Headers
 
 _KEPT: Final = 1 << 16
 _ID_BYTES: Final = 32
@@ -30,6 +31,16 @@ class _Varints(dict[int, bytes]):
 
 VARINT: Final = _Varints()
 NULL: Final = VARINT[-1]
+
+
+def encode_headers(headers: Headers) -> bytes:
+    """The headers as they stand in a record, with their number before them."""
+    parts = [VARINT[len(headers)]]
+    for name, content in headers:
+        text = name.encode()
+        parts += (VARINT[len(text)], text)
+        parts += (NULL,) if content is None else (VARINT[len(content)], content)
+    return b"".join(parts)
 
 
 class Stamp:

@@ -79,6 +79,7 @@ def test_records_are_those_aiokafka_writes(rows: list[tuple[Any, ...]]) -> None:
     builder = DefaultRecordBatchBuilder(2, 0, 0, -1, -1, 0, 10_000_000)
     for number, (key, value, headers, timestamp) in enumerate(rows):
         encoded = encode_headers(headers)
+        assert encoded == encode_headers(tuple(headers)) == records_python.encode_headers(headers)
         assert compiled.add(key, value, encoded, timestamp)
         assert python.add(key, value, encoded, timestamp)
         builder.append(number, timestamp, key, value, headers)
@@ -168,6 +169,12 @@ def test_the_compiled_module_refuses_what_it_would_misread(wrong: tuple[Any, ...
     with pytest.raises((TypeError, OverflowError)):
         records.add(*wrong)
     assert records.count == 0
+
+
+@pytest.mark.parametrize("wrong", [[("h", "x")], [(b"h", b"x")], [("h",)], ["h"], [["h", b"x"]], 5])
+def test_the_compiled_module_refuses_headers_of_another_form(wrong: Any) -> None:
+    with pytest.raises(TypeError):
+        encode_headers(wrong)
 
 
 @pytest.mark.parametrize("place", range(13))
