@@ -15,7 +15,7 @@ from typing import Final
 from streams.enrich.context import Context
 from streams.enrich.invoice import PassThrough, retroactive_days
 from streams.enrich.tariff import Schedule, Segment
-from streams.enrich.vehicle_duty import RatedAs, rated_as, value_shares
+from streams.enrich.vehicle_duty import OF_AGE, RatedAs, rated_as, value_shares
 from streams.enrich.vehicle_profile import VehicleProfile, vehicle_profile
 from streams.enrich.vin import decode_vin
 
@@ -54,6 +54,9 @@ class UnmovedVehicles:
             return False
         if not new.what.estimated:
             return True
+        year = new.facts.model_year
+        if year is not None and self._after.book.day.year >= year + OF_AGE:
+            return False  # its entry may be that of a vehicle of 25 years, which is another reading
         then, now = self._rated(old, self._before), self._rated(new, self._after)
         if (then.missing_facts, then.warnings, then.us_built) != (now.missing_facts, now.warnings, now.us_built):
             return False

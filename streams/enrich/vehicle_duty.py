@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final, NamedTuple, cast
@@ -27,6 +27,11 @@ _USED: Final = StockClass.USED
 _CPO: Final = StockClass.CPO
 _IN_TRANSIT: Final = StockClass.IN_TRANSIT
 _DEALER: Final = Importer.DEALER
+_tuple: Final = tuple.__new__
+"""Makes a named tuple without its constructor, which takes twice as long."""
+OF_AGE: Final = 26
+"""Years after its model year in which any vehicle is 25 years old: it is built in that year or the one before."""
+_VINTAGE: Final = frozenset({Claim.VINTAGE_25Y})
 
 Shares = tuple[int, int, int]
 """Customs value as low, central, high shares of MSRP, in ten-thousandths."""
@@ -92,7 +97,9 @@ def rate_vehicle(record: Vehicle, profile: VehicleProfile, context: Context) -> 
     first = window[0] if window else today
     if cost is not None and cost[0] < first:
         first = cost[0]
-    rated = rated_as(fields["usmca"], fields["us_content_share"], first, profile, context)
+    year = profile.facts.model_year
+    of_age = window is not None and year is not None and window[0].year >= year + OF_AGE
+    rated = rated_as(fields["usmca"], fields["us_content_share"], first, profile, context, of_age=of_age)
     missing: list[str] = []
     price = None
     if msrp is None:
@@ -132,10 +139,9 @@ def rate_vehicle(record: Vehicle, profile: VehicleProfile, context: Context) -> 
     told = _all_missing(missing, rated, cost, expected, used=used, understood=understood)
     shown = replacement or landed
     value = None if shown is None or rated.us_built else shown[3]
-    if replacement is None or not known.threats:
-        return VehicleTariff(value, landed, replacement, told, rated.warnings, expected)
-    added = () if value is None else tuple([one.added(value) for one in known.threats])
-    return VehicleTariff(value, landed, replacement, told, rated.warnings, expected, known.threats, added)
+    threats = () if replacement is None else known.threats
+    added = tuple([one.added(value) for one in threats]) if threats and value is not None else ()
+    return _tuple(VehicleTariff, (value, landed, replacement, told, rated.warnings, expected, threats, added))
 
 
 def _all_missing(
@@ -239,18 +245,27 @@ def _stocked(record: Vehicle) -> date | None:
 
 
 def rated_as(
-    usmca: bool | None, us_content: float | None, first: date, profile: VehicleProfile, context: Context
+    usmca: bool | None,
+    us_content: float | None,
+    first: date,
+    profile: VehicleProfile,
+    context: Context,
+    *,
+    of_age: bool = False,
 ) -> RatedAs:
-    """The profile under what a record says of USMCA, with a schedule from `first` on at the latest."""
-    key = (usmca, us_content)
+    """The profile under what a record says of USMCA, with a schedule from `first` on at the latest.
+
+    `of_age`: it was 25 years old when it entered, and is claimed to be (9903.94.04).
+    """
+    key = (usmca, us_content, of_age)
     found = profile.rated.get(key)
     if found is None or found.since > first:
-        found = profile.rated.keep(key, _rate_as(usmca, us_content, first, profile, context))
+        found = profile.rated.keep(key, _rate_as(usmca, us_content, of_age, first, profile, context))
     return found
 
 
 def _rate_as(
-    usmca: bool | None, us_content: float | None, first: date, profile: VehicleProfile, context: Context
+    usmca: bool | None, us_content: float | None, of_age: bool, first: date, profile: VehicleProfile, context: Context
 ) -> RatedAs:
     origin, lines = profile.origin.country, profile.what.candidates
     if origin is None or not lines:
@@ -263,6 +278,8 @@ def _rate_as(
         known = _us_built(context, first)
     else:
         facts, missing, warnings = entry_facts(usmca, us_content, origin, context)
+        if of_age:
+            facts = tuple(replace(one, claims=one.claims | _VINTAGE) for one in facts)
         shares = _dated_shares(origin, context)
         known = schedule(lines, origin, facts, min(first, today), context)
     view = known.view(today, today)
@@ -349,7 +366,7 @@ def priced(duty: VehicleTariff) -> Priced:
         entered, at_entry = _view(landed, "" if landed is None else entered_between(landed[1], landed[2]))
         today, now = _view(replacement, "")
     duties = f'{{"landed":{entered},"replacement":{today}{hanging}}}'
-    return Priced(f',"tariff":{{"customs_value_usd":{value},"importer_duty":{duties}}}', at_entry, now)
+    return _tuple(Priced, (f',"tariff":{{"customs_value_usd":{value},"importer_duty":{duties}}}', at_entry, now))
 
 
 def _view(view: tuple[ViewRates, date, date, Cents | None] | None, dates: str) -> tuple[str, Cents | None]:

@@ -28,7 +28,11 @@ MEASURES = {record.id: record for record in TRADE.measures}
 BOUNDARIES = [day for day in build_book(TRADE, TODAY).boundaries if date(2025, 1, 1) <= day <= date(2027, 6, 1)]
 VEHICLES = [
     (f"{row['dealer_id']}:{row['vin']}".encode(), orjson.dumps(row))
-    for row in records(LotRequest(vehicles=100, parts=0, as_of=TODAY))
+    for row in (
+        *records(LotRequest(vehicles=100, parts=0, as_of=TODAY)),
+        {"dealer_id": "d", "vin": "WP0AA2996XS621000", "stock_class": "used", "entry_date": "2026-05-01"},
+        {"dealer_id": "d", "vin": "WP0AA2996XS621000", "stock_class": "used", "entry_date": "2026-08-01"},
+    )
 ]
 
 

@@ -375,3 +375,30 @@ def test_a_car_whose_displacement_the_vin_does_not_say_is_most_likely_of_the_com
     assert replaced.rate_percent is not None
     assert replaced.rate_percent[1] == 15
     assert "232-EU-V" in replaced.components
+
+
+@pytest.mark.parametrize(
+    ("entered", "percent", "named"),
+    [
+        # 8703.24 of Germany, model year 1999: 25 years old whenever it was built only from 2025 on (9903.94.04).
+        ("2025-04-02", [2.5, 2.5, 2.5], None),
+        ("2025-04-04", [2.5, 2.5, 2.5], None),
+        ("2025-05-01", [2.5, 12.5, 12.5], "vintage_relief"),
+        ("2026-05-01", [2.5, 12.5, 12.5], "vintage_relief"),
+        ("2026-10-01", [2.5, 10, 10], "vintage_relief"),
+    ],
+)
+def test_a_car_of_25_years_pays_no_section_232(entered: str, percent: list[float], named: str | None) -> None:
+    found = enriched("WP0AA2996XS621000", stock_class="used", entry_date=entered)
+    assert found.tariff is not None
+    landed = found.tariff.importer_duty.landed
+    assert landed is not None
+    assert [float(column) for column in landed.rate_percent] == percent
+    assert named is None or named in found.missing_facts
+
+
+def test_the_age_of_a_car_is_that_of_its_entry_not_of_today() -> None:
+    younger = enriched("WP0AA2996XS621000", stock_class="used", entry_date="2019-06-01")
+    older = enriched("WP0AA2996XS621000", stock_class="used", entry_date="2026-05-01")
+    again = enriched("WP0AA2996XS621000", stock_class="used", entry_date="2019-06-01")
+    assert younger.tariff == again.tariff != older.tariff
