@@ -6,6 +6,7 @@ here: monthly sales columns, and stock that was sold before it was received in.
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Iterator
 from datetime import UTC, tzinfo
@@ -15,6 +16,8 @@ from streams.feeds.records import FeedRecord, Problem
 from streams.feeds.rows import row_record
 from streams.feeds.table import Header, Place, RowReading, read_row, rows
 
+_SCHEDULE_B = ("hsb", "schedule_b", "harmonized_tariff_sch_b", "harmonized_tariff_code_schedule_b")
+"""Extra fields that hold an export number, by the headers of PIES and its flat templates (fact sheet 6.7)."""
 _MONTH_BUCKET = re.compile(r"^(sales|sold|mo|month|demand|hist(?:ory)?)[\s_-]*0?([1-9]|1[0-2])$", re.IGNORECASE)
 
 
@@ -40,6 +43,7 @@ def read_parts(
         reading = read_row(header, row, zone)
         _demand(reading, row.line, buckets, row.cells)
         _oversold(reading, row.line)
+        _export_code(reading)
         yield from row_record(header.kind, row.line, reading, dealer, updated_at)
 
 
@@ -55,6 +59,18 @@ def _demand(reading: RowReading, line: int, buckets: tuple[Place, ...], row: lis
         return
     if len(amounts) == 12 and min(amounts) >= 0:
         reading.fields["demand_12m"] = sum(amounts)
+
+
+def _export_code(reading: RowReading) -> None:
+    """The six digits of an export number (Schedule B) as the tariff number of a part without one; the rest differs."""
+    if "hts" in reading.fields:
+        return
+    for name in _SCHEDULE_B:
+        written = reading.extras.get(name)
+        with contextlib.suppress(ValueError):
+            if isinstance(written, str) and len(number := cells.hts(written)) >= 7:
+                reading.fields["hts"] = number[:7]
+                return
 
 
 def _oversold(reading: RowReading, line: int) -> None:

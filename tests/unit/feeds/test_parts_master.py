@@ -48,6 +48,15 @@ def test_origin_and_tariff_number_of_the_suppliers_data_are_read() -> None:
     assert value["harmonized_tariff_sch_b"] == "8511.40.0000"
 
 
+@pytest.mark.parametrize("header", ["HSB", "Harmonized Tariff (Sch B)", "Harmonized Tariff Code (Schedule B)"])
+def test_six_digits_of_an_export_number_stand_for_a_tariff_number_that_is_missing(header: str) -> None:
+    value = one(f"PartNumber,{header}\nX1,8511.40.0000\n")
+    assert value["hts"] == "8511.40"
+    assert "8511.40.0000" in value.values()
+    assert "hts" not in one(f"PartNumber,{header}\nX1,02\n")
+    assert "hts" not in one(f"PartNumber,{header}\nX1,8511\n")
+
+
 @pytest.mark.parametrize("cell", ["01", "02", "847", "123456789012", "N.A.", "8708.xx"])
 def test_a_placeholder_for_a_tariff_number_is_kept_aside_and_the_part_is_not_lost(cell: str) -> None:
     problem, record = read(f"PartNumber,HTS\nX1,{cell}\n")
