@@ -61,6 +61,7 @@ def run(settings: Settings, agents: Sequence[Agent] | None = None, *, remember: 
     """
     import uvloop
 
+    from streams.compiled import COMPILED
     from streams.heap import keep_small
     from streams.logs import configure
 
@@ -70,6 +71,8 @@ def run(settings: Settings, agents: Sequence[Agent] | None = None, *, remember: 
 
         agents = (vehicles, parts, groups)
     configure(settings, "worker")
+    if not COMPILED:
+        log.warning("this installation has no compiled module: install it again where there is a C compiler for speed")
     # The consumer's thread makes a loop of its own by this policy.
     asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
     return asyncio.run(_serve(settings, agents, remember=remember))
