@@ -15,15 +15,14 @@ Cents = tuple[int, int, int]
 """An amount as low, central, high."""
 
 
-_BELOW_A_DOLLAR: Final = tuple(f"0.{cents:02d}" for cents in range(100))
+_POINT: Final = tuple(f".{cents:02d}" for cents in range(100))
 
 
 def usd(cents: int) -> str:
     """Cents as a decimal string of dollars."""
-    if cents > 99:
-        digits = str(cents)
-        return f"{digits[:-2]}.{digits[-2:]}"
-    return _BELOW_A_DOLLAR[cents] if cents >= 0 else "-" + usd(-cents)
+    if cents >= 0:
+        return str(cents // 100) + _POINT[cents % 100]
+    return "-" + usd(-cents)
 
 
 def cents(dollars: str) -> int:

@@ -309,4 +309,4 @@ def coded_cost_date(
 def derived(day: date, before: Days, basis: str) -> CostDate:
     """A cost date that lies low to high days before `day`: the date in stock less the way there. Confidence L."""
     low, central, high = before
-    return CostDate(day - high, day - central, day - low, basis, "L")
+    return tuple.__new__(CostDate, (day - high, day - central, day - low, basis, "L"))

@@ -259,7 +259,7 @@ def _totals(shown: str, rate_percent: tuple[float, float, float] | None) -> str:
 
 def entered_between(first: date, last: date) -> str:
     """The members `entry_from` and `entry_to` of a view, before a comma."""
-    return f'"entry_from":"{first}","entry_to":"{last}",'
+    return f'"entry_from":"{first.isoformat()}","entry_to":"{last.isoformat()}",'
 
 
 def schedule(lines: tuple[str, ...], origin: str, facts: tuple[Facts, ...], first: date, context: Context) -> Schedule:

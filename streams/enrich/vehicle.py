@@ -55,7 +55,8 @@ def enrich_vehicle(key: bytes | None, value: bytes | None, context: Context) -> 
         _tail(profile, duty),
     )
     adds = vehicle_contribution(record, profile, duty, dollars)
-    return Enriched(key, body, context.book_text, flags, profile.notes, canonical_end, record.updated_at, adds)
+    book, updated_at = context.book_text, record.updated_at
+    return tuple.__new__(Enriched, (key, body, book, flags, profile.notes, canonical_end, updated_at, adds))
 
 
 def called_for(

@@ -26,16 +26,19 @@ def vehicle_contribution(record: Vehicle, profile: VehicleProfile, duty: Vehicle
     cell = profile.cells.get(measures)
     if cell is None:
         cell = profile.cells.keep(measures, _cell(profile, measures))
-    return Contribution(
-        cell,
-        amounts(
-            UNITS,
-            cents(price) if price is not None else None,
-            priced.landed,
-            priced.replacement,
-            duty.expected.usd_cents if duty.expected is not None else None,
-            is_new=stock is not StockClass.USED and stock is not StockClass.CPO,
-            threats=threats,
+    return tuple.__new__(
+        Contribution,
+        (
+            cell,
+            amounts(
+                UNITS,
+                cents(price) if price is not None else None,
+                priced.landed,
+                priced.replacement,
+                duty.expected.usd_cents if duty.expected is not None else None,
+                is_new=stock is not StockClass.USED and stock is not StockClass.CPO,
+                threats=threats,
+            ),
         ),
     )
 
