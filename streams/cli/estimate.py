@@ -30,7 +30,9 @@ def register(app: typer.Typer) -> None:
         metal_share: Annotated[str | None, typer.Option(help="Steel, aluminum and copper as a share.")] = None,
         us_metal_share: Annotated[str | None, typer.Option(help="US metal as a share of the metal.")] = None,
         hts98: Annotated[str | None, typer.Option("--hts98", help="Chapter 98 number, 9801.00.10.")] = None,
-        csv: Annotated[Path | None, typer.Option(help="Rows to estimate; one JSON object a line comes out.")] = None,
+        csv: Annotated[
+            Path | None, typer.Option(help="Rows to estimate (- for stdin); one JSON object a line comes out.")
+        ] = None,
         json: Annotated[bool, typer.Option("--json", help="Machine readable.")] = False,
     ) -> None:
         """Estimate what the importer of record owes at entry; not a dealer's cost, not advice, not for customers."""
@@ -87,7 +89,8 @@ def _many(path: Path) -> None:
 
     book = _today_book()
     try:
-        reader = csv.reader(io.StringIO(path.read_bytes().decode("utf-8-sig"), newline=""))
+        content = sys.stdin.buffer.read() if str(path) == "-" else path.read_bytes()
+        reader = csv.reader(io.StringIO(content.decode("utf-8-sig"), newline=""))
         rows = [(reader.line_num, cells) for cells in reader]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         typer.echo(f"{path}: {error}", err=True)

@@ -68,3 +68,11 @@ def test_the_total_is_the_one_typed(number: int, answers: list[dict[str, Any]]) 
     assert sum(Decimal(str(part["rate_percent"])) for part in answer["components"]) == Decimal(wanted)
     assert sum(Decimal(part["amount"]) for part in answer["components"]) == Decimal(answer["total_duty"])
     assert Decimal(answer["total_duty_low"]) <= Decimal(answer["total_duty"]) <= Decimal(answer["total_duty_high"])
+
+
+def test_rows_come_from_standard_input_too() -> None:
+    app = typer.Typer()
+    register(app)
+    result = CliRunner().invoke(app, ["--csv", "-"], input="hts,origin,entry_date,value\n8703.23,JP,2026-10-01,100\n")
+    assert result.exit_code == 0
+    assert json.loads(result.stdout)["total_duty"] == "15.00"
