@@ -9,11 +9,14 @@ import time
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
+from datetime import date
 
 from aiokafka import AIOKafkaProducer
 from kafka import KafkaAdminClient
 from kafka.admin import MemberToRemove
 
+from streams.reference import load
+from streams.reference.trade_records import Kind
 from streams.topics import PARTS, POLICY, VEHICLES
 from streams.transport.policy_log import encode
 from tests.deploy.prometheus.stage import GROUP, PREFIX, Stage
@@ -23,6 +26,7 @@ from tests.wire.policy.desk import measure
 RIGGED = (sys.executable, "-m", "tests.deploy.prometheus.rigged_worker")
 AFTER = "2026-11-20T00:00Z@1s/s"
 """A day after the suspension of China's controls has ended (fact sheet 4)."""
+CONFIRMED = date(2026, 11, 12)
 
 
 @dataclass(frozen=True)
@@ -96,6 +100,23 @@ def _kick(stage: Stage) -> None:
     time.sleep(1.0)  # the pace of the storm, not a wait for anything
 
 
+def _confirm(stage: Stage) -> None:
+    """As the runbooks say: the status that a person has confirmed is published, and the other worker comes after.
+
+    Nobody can go back: what was rated under the later book is never rated down.
+    """
+    records = [
+        record.model_copy(update={"operator_confirmed_status": "suspended", "recorded_at": CONFIRMED})
+        for record in load().trade.measures
+        if record.kind is Kind.EXPORT_CONTROL and record.suspended_until and record.suspended_until < CONFIRMED
+    ]
+    assert records, "no suspension has ended"
+    produce(stage.settings, POLICY, [Raw(value, key) for key, value in map(encode, records)])
+    for pod in stage.workers:
+        pod.environment |= {"LOTRISK_AS_OF": AFTER}
+    stage.a.restart()
+
+
 FAILURES = (
     Failure(
         "a worker is killed and not started again",
@@ -145,7 +166,7 @@ FAILURES = (
         "a worker whose day is past the end of a suspension, the other's is not",
         ("LotriskBookReviewRequired", "LotriskBooksDiffer"),
         lambda stage: stage.b.restart(LOTRISK_AS_OF=AFTER),
-        lambda stage: stage.b.restart(),
+        _confirm,
     ),
     Failure(
         "another process uses a lane's transactional id",
