@@ -285,7 +285,7 @@ def _threats(lines: tuple[str, ...], origin: str, facts: tuple[Facts, ...], cont
     found = memo.get(key)
     if found is None:
         found = memo.keep(key, threats(lines, origin, facts, context.book))
-    return cast(tuple[Threatened, ...], found)
+    return cast("tuple[Threatened, ...]", found)
 
 
 def rate_goods(goods: Goods, context: Context) -> Rated:

@@ -141,4 +141,4 @@ def exposure_of(identity: VehicleIdentity, origin: str | None, context: Context)
         materials = context.reference.materials
         exposed = exposure(vehicle_bill(identity, materials), origin, context.book, materials)
         found = memo.keep(key, (exposed, b',"exposure":' + orjson.dumps(exposed.block)))
-    return cast(tuple[Exposure, bytes], found)
+    return cast("tuple[Exposure, bytes]", found)

@@ -96,7 +96,7 @@ def decode_vin(vin: str, context: Context) -> VinFacts:
     known = patterns.get(pattern)
     if known is not None:
         # Nearly every VIN of a lot: its pattern was seen, its serial is six digits, its check digit is right.
-        facts, weight = cast(tuple[VinFacts, int], known)
+        facts, weight = cast("tuple[VinFacts, int]", known)
         first, last = _SERIAL_FIRST.get(vin[11:14]), _SERIAL_LAST.get(vin[14:])
         if first is not None and last is not None and _REMAINDERS[(weight + first + last) % 11] == vin[8]:
             return facts
