@@ -5,16 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from struct import Struct
 from typing import Final, NamedTuple, Protocol
 
-import orjson
 from rocksdict import WriteBatch
 
-from schemas.cloudevents import ORDER
 from streams.enrich import contribution
 from streams.enrich.totals import Totals
 from streams.policy.book import BookNumber
+from streams.state import markers, sums
 from streams.state.codec.checkpoint import Checkpoint
 from streams.state.codec.held import (
     Marker,
@@ -22,39 +20,22 @@ from streams.state.codec.held import (
     contribution_of,
     decode_held,
     decode_marker,
-    encode_held,
-    encode_marker,
     is_live,
     order_of,
-    published_head,
 )
 from streams.state.errors import StateDamagedError, StateError, is_rocksdb, translate
 from streams.state.filling import Filling, Fresh
-from streams.state.layout import HEADER
 from streams.state.order import NO_BOOK, book_number, is_stale
-from streams.state.published import read_published
-from streams.state.rocks import Database, Memory, mark_damaged, pairs, throw_away
+from streams.state.outcomes import Outcome, outcomes_of, outcomes_read
+from streams.state.rocks import Database, Memory, mark_damaged, throw_away
 from streams.state.scan import scan
 from streams.state.slices import PublishedRecord
 from streams.state.view import Gone, Held, Slice
 
 _CHECKPOINT: Final = b"checkpoint"
-_MARKERS: Final = b"m"
-"""In the meta data: `m`, when a marker may be forgotten (Unix ms, big endian), its key."""
-_MARKERS_END: Final = b"n"
-_CELLS: Final = b"t/"
-"""In the meta data: sums of the records of a cell, `t/` and the cell; and up to which change of them was told."""
-_CELLS_END: Final = b"t0"
-_TOLD: Final = b"told"
 _REACHED: Final = b"reached"
 """In the meta data: the book under which all that is held is right, whatever lower one a head says."""
-_WHEN: Final = Struct(">Q")
-_FORGET_AT_ONCE: Final = 256
 _LOOKED_UP_MOST: Final = 10_000
-
-_Outcome = tuple[bytes, bytes, bytes | None, contribution.Part | None, bytes]
-"""Key, head (a record's or a marker's), canonical record or None where it stays; what it adds to totals in place of
-the contribution that was held."""
 
 
 class Place(NamedTuple):
@@ -130,8 +111,8 @@ class RocksState:
             found = database.meta.get(_CHECKPOINT)
             self.checkpoint = Checkpoint.decode(found) if found is not None else None
             self._database = database
-            self._next_expiry_ms = next((when for when, _ in self._markers()), None)
-            self._totals = self._stored_totals(database)
+            self._next_expiry_ms = next((when for when, _ in markers.stored(database)), None)
+            self._totals = sums.stored(database)
             self._filling = None
             reached = database.meta.get(_REACHED)
             self._reached = NO_BOOK if reached is None else book_number(reached.decode())
@@ -244,19 +225,8 @@ class RocksState:
         """See PartitionState."""
         with self._guarded() as database:
             batch = WriteBatch(raw_mode=True)
-            for cell in self._totals.tell(change):
-                batch.delete(_CELLS + cell)
-            batch.put(_TOLD, b"%d" % change)
+            sums.put_told(batch, change, self._totals.tell(change))
             database.write(batch)
-
-    def _stored_totals(self, database: Database) -> Totals:
-        told = database.meta.get(_TOLD)
-        rows: list[tuple[bytes, list[int]]] = []
-        for entry, sums in pairs(database.meta, _CELLS):
-            if entry >= _CELLS_END:
-                break
-            rows.append((entry[len(_CELLS) :], orjson.loads(sums)))
-        return Totals(rows, int(told) if told is not None else None)
 
     # -- writing
 
@@ -274,7 +244,7 @@ class RocksState:
             after = _moved(before, max(position, before.position), now_ms)
         else:
             after = before
-        outcomes = self._outcomes(published, now_ms)
+        outcomes = outcomes_of(published, now_ms + self.marker_ms)
         return self._write(outcomes, after, guard=not self._exactly_once, now_ms=now_ms)
 
     def take_in(self, records: Iterable[PublishedRecord], checkpoint: Checkpoint) -> int:
@@ -285,13 +255,19 @@ class RocksState:
         now_ms = self._now_ms()
         unreadable = self.unreadable
         if self._filling is None:
-            stale = self._write(self._readable(records, now_ms), checkpoint, guard=True, now_ms=now_ms, foreign=True)
+            stale = self._write(self._read(records, now_ms), checkpoint, guard=True, now_ms=now_ms, foreign=True)
         else:
             fresh, others = self._filling.take_apart(records)
             self._add(fresh)
-            stale = self._write(self._readable(others, now_ms), None, guard=True, now_ms=now_ms)
+            stale = self._write(self._read(others, now_ms), None, guard=True, now_ms=now_ms)
             self.checkpoint = checkpoint
         return stale + self.unreadable - unreadable
+
+    def _read(self, records: Iterable[PublishedRecord], now_ms: int) -> Iterator[Outcome]:
+        return outcomes_read(records, self.place.owned, now_ms + self.marker_ms, self._count_unreadable)
+
+    def _count_unreadable(self) -> None:
+        self.unreadable += 1
 
     @property
     def is_filling(self) -> bool:
@@ -325,34 +301,6 @@ class RocksState:
                 self._totals.exchange(None, part)
             database.write(batch, logged=False)
 
-    def _outcomes(self, published: Mapping[bytes, Held | Gone], now_ms: int) -> Iterator[_Outcome]:
-        for key, outcome in published.items():
-            if type(outcome) is Held:
-                adds = contribution.read(outcome.contribution)
-                yield key, encode_held(outcome), outcome.canonical, adds, outcome.replaces
-            else:
-                yield key, encode_marker(Marker(outcome.order, now_ms + self.marker_ms)), None, None, outcome.replaces
-
-    def _readable(self, records: Iterable[PublishedRecord], now_ms: int) -> Iterator[_Outcome]:
-        owned = self.place.owned
-        for record in records:
-            key, value = record.key, record.value
-            headers = dict(record.headers)
-            order, layout, adds = headers.get(ORDER), headers.get(HEADER), headers.get(contribution.HEADER)
-            part = contribution.checked(adds) if adds is not None else None
-            if adds is None or part is None:
-                adds = contribution.NOTHING
-            if key is not None and value is not None and order is not None and layout is not None:
-                taken = published_head(value, layout, order, adds)
-                if taken is not None:
-                    yield key, *taken, part, contribution.NOTHING
-                    continue
-            outcome = read_published(value, order, layout, owned, adds) if key is not None else None
-            if key is None or outcome is None:
-                self.unreadable += 1
-            else:
-                yield from self._outcomes({key: outcome}, now_ms)
-
     @property
     def reached(self) -> BookNumber:
         """See PartitionState."""
@@ -369,7 +317,7 @@ class RocksState:
 
     def _write(
         self,
-        outcomes: Iterable[_Outcome],
+        outcomes: Iterable[Outcome],
         checkpoint: Checkpoint | None,
         *,
         guard: bool,
@@ -416,16 +364,16 @@ class RocksState:
                     continue
                 put(key, head, in_heads)
                 expires_ms = decode_marker(head).expires_ms
-                put(_MARKERS + _WHEN.pack(expires_ms) + key, b"")
+                put(markers.entry(expires_ms, key), b"")
                 made_ms = expires_ms if made_ms is None else min(made_ms, expires_ms)
             next_expiry_ms = self._next_expiry_ms
             if next_expiry_ms is not None and next_expiry_ms <= now_ms:
-                next_expiry_ms = self._forget(batch, written, now_ms)
+                next_expiry_ms = markers.forget(database, batch, written, now_ms)
             if made_ms is not None:
-                # The batch isn't written yet: `_forget` has not seen what it makes.
+                # The batch isn't written yet: `forget` has not seen what it makes.
                 next_expiry_ms = made_ms if next_expiry_ms is None else min(next_expiry_ms, made_ms)
             if foreign and written:
-                delete(_TOLD)
+                sums.put_untold(batch)
                 self._totals.told = None
             keeps_reached = self._is_reached_by(written.values())
             if not keeps_reached:
@@ -449,37 +397,8 @@ class RocksState:
         return all(book_number(text.decode()) >= reached for text in texts)
 
     def _put_checkpoint(self, batch: WriteBatch, checkpoint: Checkpoint) -> None:
-        for cell, sums in self._totals.rows():
-            batch.put(_CELLS + cell, orjson.dumps(sums))
+        sums.put(batch, self._totals)
         batch.put(_CHECKPOINT, checkpoint.encode())
-
-    def _forget(self, batch: WriteBatch, written: Mapping[bytes, bytes], now_ms: int) -> int | None:
-        """Delete markers that may be forgotten, some at a time; returns when to look again.
-
-        `written`: the heads that `batch` puts, which the database doesn't know yet.
-        """
-        database = self._database
-        assert database is not None
-        for number, (when_ms, key) in enumerate(self._markers()):
-            if when_ms > now_ms or number >= _FORGET_AT_ONCE:
-                return when_ms
-            head = written.get(key) or database.heads.get(key)
-            # The key may have come back since, or been removed again: then this entry is all that is left of it.
-            is_its_own = head is not None and not is_live(head) and decode_marker(head).expires_ms == when_ms
-            if is_its_own and key in written:
-                continue
-            batch.delete(_MARKERS + _WHEN.pack(when_ms) + key)
-            if is_its_own:
-                batch.delete(key, database.in_heads)
-        return None
-
-    def _markers(self) -> Iterator[tuple[int, bytes]]:
-        database = self._database
-        assert database is not None
-        for entry, _ in pairs(database.meta, _MARKERS):
-            if entry >= _MARKERS_END:
-                return
-            yield _WHEN.unpack_from(entry, 1)[0], entry[1 + _WHEN.size :]
 
     @contextmanager
     def _guarded(self) -> Iterator[Database]:
