@@ -1,6 +1,6 @@
 """lotrisk with the light function and a stop-watch on every step of a batch; writes all times when it is stopped.
 
-Steps of one batch in order: `fetch` (a request to the broker and its answer, the wait for new records included),
+Steps of one batch in order: `fetch` (a request to the broker that brought records, the wait for them included),
 `queue` (fetched until the lane takes it), `enrich`, and in `publish` the requests of its transaction. A request that
 was refused and repeated counts each time; `refused` has 1 for each AddPartitions request that was, else 0.
 """
@@ -44,10 +44,14 @@ def _watch(owner: Any, name: str, step: str) -> None:
 
     async def watched(*arguments: object, **named: object) -> object:
         started = time.perf_counter()
+        brought: object = True
         try:
-            return await inner(*arguments, **named)
+            brought = await inner(*arguments, **named)
+            return brought
         finally:
-            SECONDS[step].append(time.perf_counter() - started)
+            # One that waited for nothing, before the load or after it, holds up no record.
+            if step != "fetch" or brought:
+                SECONDS[step].append(time.perf_counter() - started)
 
     setattr(owner, name, watched)
 
