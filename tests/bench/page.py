@@ -17,9 +17,10 @@ IMAGES = ROOT / "docs/performance"
 HEAD = """# Performance
 
 `make bench` measures everything on this page, side by side on one embedded Kafka, so that the ratios hold on any
-machine, within 15 minutes; `make bench ONLY=throughput` (or `real`, `stages`, `latency`, `trace`, `growth`) runs a
-part. It writes `build/bench.json` (figure to `{value, unit, rounds}`) and charts to `build/bench/`. A part that fails
-is told of, and the others go on. This page is written from the last run by `.venv/bin/python -m tests.bench --page`.
+machine, within 15 minutes; `make bench ONLY=throughput` (or `real`, `stages`, `lane`, `latency`, `trace`, `growth`)
+runs a part. It writes `build/bench.json` (figure to `{value, unit, rounds}`) and charts to `build/bench/`. A part that
+fails is told of, and the others go on. This page is written from the last run by
+`.venv/bin/python -m tests.bench --page`.
 
 Read the ratios first: broker, load generator, reader and contender share the machine's cores. Each value is the
 median of its rounds; the spread beside it is least to greatest.
