@@ -18,7 +18,7 @@ from streams.agents.groups import PIPELINE as GROUPS
 from streams.agents.vehicles import PIPELINE as VEHICLES
 from streams.enrich.context import Context
 from streams.enrich.group_totals import rated_key, total_key
-from streams.enrich.outcome import Enriched, Outcome, Reason, Rejected
+from streams.enrich.outcome import Enriched, Outcome, Reason, Rejected, Removed
 from streams.policy.book import Book, BookNumber, build_book
 from streams.state.view import EveryRecordNew, Gone, Held
 from streams.topics import OUTPUT_MAX_BYTES
@@ -27,7 +27,7 @@ from streams.transport.dlq_limit import DlqLimit
 from streams.transport.joining import Joined
 from streams.transport.outbox import EnrichedRecord
 from streams.transport.pipeline import Pipeline
-from streams.transport.rater import BookBehindError, Findings, LanePlace, Rater
+from streams.transport.rater import AT_ONCE, BookBehindError, Findings, LanePlace, Rater
 from streams.transport.wire import OutgoingBatch
 from tests.unit.enrich.test_group import DAY, partial
 
@@ -159,6 +159,30 @@ def flags_of(scene: Scene, group: str) -> dict[str, Any]:
     values = [value for topic, key, value, _ in scene.draft.out if "groups" in topic and key == group.encode()]
     document = orjson.loads(values[-1] or b"")
     return {"behind": document.get("behind"), **{flag["type"]: flag for flag in document["flags"]}}
+
+
+def test_a_batch_of_several_runs_comes_out_in_order_a_key_twice_as_it_stood_last() -> None:
+    def enrich(key: bytes, value: bytes | None, context: Context) -> Outcome:
+        if value is None:
+            return Removed(key)
+        if value == b"bad":
+            return Rejected(Reason.SCHEMA_INVALID, "bad")
+        return Enriched(key, b'{"a":%b' % value, context.book_text, canonical_end=2)
+
+    scene = Scene(VEHICLES, enrich)
+    count = 2 * AT_ONCE + 3
+    keys = [b"D1:%017d" % (number % (count - 1)) for number in range(count)]
+    values: list[bytes | None] = [b"%d" % number for number in range(count)]
+    values[AT_ONCE], values[AT_ONCE + 1] = b"bad", None
+
+    found = scene.rate(Context(REFERENCE, TODAY), *zip(keys, values, strict=True))
+
+    kept = [key for key, value in zip(keys, values, strict=True) if value != b"bad"]
+    assert [key for topic, key, _, _ in scene.draft.out if topic == "t.vehicles.enriched"] == kept
+    assert (found.out, found.tombstones, found.dead_letters.total()) == (count - 2, 1, 1)
+    assert found.buried == [(AT_ONCE, Reason.SCHEMA_INVALID)]
+    last = scene.state.records[keys[0]]
+    assert last.order.offset == count - 1
 
 
 def test_groups_that_were_judged_too_early_say_so_and_are_judged_again_when_all_have_come() -> None:
