@@ -1,6 +1,6 @@
 """Builds the compiled module, `streams/_compiled.c`, where there is a C compiler; without one lotrisk is Python alone.
 
-hatchling calls it for wheels and editable installations; `python hatch_build.py` builds in place.
+hatchling calls it for wheels and editable installations; `python hatch_build.py [DIRECTORY]` builds in place.
 """
 
 from __future__ import annotations
@@ -52,4 +52,4 @@ class CompiledModule(BuildHookInterface[Any]):
 
 
 if __name__ == "__main__":
-    sys.exit(0 if build(Path(__file__).parent) else 1)
+    sys.exit(0 if build(Path(sys.argv[1]) if sys.argv[1:] else Path(__file__).parent) else 1)
