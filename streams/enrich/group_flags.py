@@ -150,7 +150,7 @@ def _licence_exposure(rule: Threshold, total: GroupTotal, stands: Standing) -> C
 def _source_cost_up(rule: Threshold, origin: str, total: GroupTotal) -> Candidate | None:
     low, central, high = total.ranges["change_cents"]
     value = total.counts["value_cents"]
-    need = value * rule.at_least_ten_thousandths // 10_000
+    need = max(value * rule.at_least_ten_thousandths // 10_000, rule.at_least_cents)
     if central <= 0 or value <= 0 or central * 100 < need * rule.keep_percent:
         return None
     share = central / value * 100

@@ -46,7 +46,7 @@ REQUIRED: Mapping[str, tuple[str, ...]] = {
     "content_verdict": ("severity_without_measure", "step_usd"),
     "licence_exposure": ("at_least_grams", "keep_share", "severity_without_measure", "licences_that_flow", "step_usd"),
     "concentration": ("at_least_grams", "at_least_share_percent", "keep_share", "step_usd"),
-    "source_cost_up": ("at_least_percent", "keep_share", "step_usd"),
+    "source_cost_up": ("at_least_usd", "at_least_percent", "keep_share", "step_usd"),
     "threatened": ("at_least_usd", "keep_share", "severity_without_measure", "step_usd"),
     "control_coming": (),
     "review_required": (),
@@ -57,7 +57,8 @@ _Positive = Annotated[Decimal, Field(gt=0)]
 
 
 class Threshold(BaseModel):
-    """One flag type. Dollars are per unit unless they say extended, or the flag is a group's; percent is of MSRP or of a part's cost.
+    """One flag type. Dollars are per unit unless they say extended; percent is of MSRP or of a part's cost; of a group's
+    flags both are of the whole group.
 
     `weeks_of_cover_below`: weeks of stock at the last 12 months' demand, where no licence's lead time is known.
     `keep_share`: a flag that is open stays so down to this share of its thresholds, so that it doesn't flap.

@@ -251,6 +251,8 @@ def test_parts_of_an_origin_that_cost_more_are_one_line() -> None:
     assert (flag.owner, flag.action, flag.dollars_at_stake) == ("parts", "reprice", "600.00")
     assert flag.why == "Next cost of parts from CN about 600 USD higher, 1.0% of their value on hand"
     assert "source_cost_up" not in flags(group("origin:part/CN", change_cents=[0, 10_000, 20_000]))
+    little: dict[str, Any] = {"value_cents": 100_000, "change_cents": [0, 10_000, 20_000]}
+    assert "source_cost_up" not in flags(group("origin:part/CN", **little)), "a tenth more, of a thousand dollars"
     assert "source_cost_up" not in flags(group("origin:vehicle/CN", change_cents=[10_000, 60_000, 90_000]))
 
 
