@@ -57,8 +57,8 @@ _Positive = Annotated[Decimal, Field(gt=0)]
 
 
 class Threshold(BaseModel):
-    """One flag type. Dollars are per unit unless they say extended; percent is of MSRP or of a part's cost; of a group's
-    flags both are of the whole group.
+    """One flag type. Dollars are per unit unless they say extended; percent is of MSRP or of a part's cost; a flag of a
+    group counts both of the whole group.
 
     `weeks_of_cover_below`: weeks of stock at the last 12 months' demand, where no licence's lead time is known.
     `keep_share`: a flag that is open stays so down to this share of its thresholds, so that it doesn't flap.

@@ -45,7 +45,8 @@ def joined(*records: tuple[bytes, bytes | None]) -> dict[bytes, bytes | None]:
     held: dict[bytes, bytes | None] = {}
     for key, value in records:
         found = join_total(key, value, held.get)
-        assert not isinstance(found, Rejected), found
+        assert isinstance(found, tuple), found
+        assert not isinstance(found, Rejected)
         held[found[0]] = found[1]
     return held
 
