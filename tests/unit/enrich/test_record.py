@@ -76,3 +76,15 @@ def test_a_missing_field_shows_no_value() -> None:
 )
 def test_a_string_that_is_no_vin_is_told_why(vin: str, words: str) -> None:
     assert words in vin_problem(vin)
+
+
+@pytest.mark.parametrize(("model", "identity"), [(Vehicle, "vin"), (Part, "part_number")])
+@pytest.mark.parametrize("number", [b"NaN", b"Infinity", b"-Infinity"])
+def test_what_json_does_not_know_as_a_number_is_refused_in_every_field(
+    model: type[Vehicle] | type[Part], identity: str, number: bytes
+) -> None:
+    record = {"dealer_id": "g1", identity: "5YJ3E1EA7KF317000"}
+    for name in (*model.model_fields, "of_their_own"):
+        others = orjson.dumps({field: value for field, value in record.items() if field != name})
+        value = b'%b,"%b":%b}' % (others[:-1], name.encode(), number)
+        assert isinstance(read_record(b"g1:5YJ3E1EA7KF317000", value, model, identity), Rejected), name
