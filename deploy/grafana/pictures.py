@@ -16,7 +16,7 @@ mpl.use("Agg")
 
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
-from matplotlib.ticker import FuncFormatter
+from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 ROOT = Path(__file__).resolve().parents[2]
 DATA = ROOT / "build" / "deploy" / "dashboards.json"
@@ -38,7 +38,7 @@ def _value(unit: str, value: float) -> str:
         return f"{value / 1024:.0f} KiB"
     if unit == "bool_yes_no":
         return "yes" if value else "no"
-    return UNIT.get(unit, "{:g}").format(round(value, 3))
+    return UNIT.get(unit, "{:g}").format(float(f"{value:.4g}"))
 
 
 def _with_gaps(points: list[list[float]]) -> list[list[float]]:
@@ -52,7 +52,7 @@ def _with_gaps(points: list[list[float]]) -> list[list[float]]:
 
 
 def _draw(panel: dict[str, Any], axes: Axes, end: float) -> None:
-    axes.set_title(panel["title"], fontsize=9, loc="left", color="#ddd")
+    axes.set_title(panel["title"], fontsize=11, loc="left", color="#ddd")
     axes.set_facecolor("#181b1f")
     series = [one for one in panel["series"] if one[1]]
     if panel["kind"] != "timeseries":
@@ -63,18 +63,23 @@ def _draw(panel: dict[str, Any], axes: Axes, end: float) -> None:
             now = max(points[-1][0] for _, points in series)
             legends = sorted({legend for legend, points in series if points[-1][0] == now})
             axes.text(
-                0.02, 0.9, "\n".join(legends[:MOST_SERIES]), fontsize=8, va="top", color="#ddd", family="monospace"
+                0.02, 0.9, "\n".join(legends[:MOST_SERIES]), fontsize=10, va="top", color="#ddd", family="monospace"
             )
         return
     for legend, points in series[:MOST_SERIES]:
         shown = _with_gaps(points)
-        axes.plot([at for at, _ in shown], [value for _, value in shown], linewidth=0.9, label=legend)
+        axes.plot([at for at, _ in shown], [value for _, value in shown], linewidth=1.2, label=legend)
     axes.set_xlim(0, end)
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: _value(panel["unit"], value)))
-    axes.set_ylim(bottom=0)
-    axes.tick_params(labelsize=6, colors="#999")
+    flat = max((value for _, points in series[:MOST_SERIES] for _, value in points), default=0.0) == 0
+    axes.set_ylim(bottom=0, top=1 if flat else None)
+    axes.yaxis.set_major_locator(MaxNLocator(nbins=5))
+    axes.tick_params(labelsize=8, colors="#aaa")
     axes.grid(color="#333", linewidth=0.4)
-    axes.legend(fontsize=5, loc="upper right", framealpha=0.3, labelcolor="#ddd", facecolor="#181b1f")
+    axes.legend(
+        fontsize=8, loc="upper left", bbox_to_anchor=(0, -0.09), ncol=max(1, panel["width"] // 4), frameon=False,
+        labelcolor="#ddd", handlelength=1.2, columnspacing=1.0, labelspacing=0.2,
+    )  # fmt: skip
 
 
 def draw(board: dict[str, Any], path: Path) -> None:
@@ -91,8 +96,8 @@ def draw(board: dict[str, Any], path: Path) -> None:
     end = max(
         points[-1][0] for row in board["rows"] for panel in row["panels"] for _, points in panel["series"] if points
     )
-    figure = plt.figure(figsize=(15, 2.4 * len(lines) + 0.6), facecolor="#111217", layout="constrained")
-    figure.suptitle(f"{board['title']} (seconds since the failures began)", fontsize=12, color="#eee")
+    figure = plt.figure(figsize=(15, 2.9 * len(lines) + 0.6), facecolor="#111217", layout="constrained")
+    figure.suptitle(f"{board['title']} (seconds since the failures began)", fontsize=14, color="#eee")
     grid = figure.add_gridspec(len(lines), COLUMNS)
     for y, line in enumerate(lines):
         x = 0
