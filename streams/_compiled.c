@@ -250,18 +250,26 @@ static int stamp_init(Stamp *self, PyObject *args, PyObject *named)
         PyErr_SetString(PyExc_ValueError, "names are those of id, order, time, trace, layout and contribution");
         return -1;
     }
+    Text found[6], same, order, hash;
+    for (int i = 0; i < 6; i++)
+        if (!text_of(PyTuple_GET_ITEM(of_headers, i), "a header's name", &found[i]))
+            return -1;
+    if (!text_of(constant, "constant", &same) || !text_of(prefix, "order_prefix", &order) ||
+        !text_of(hashed, "hashed", &hash))
+        return -1;
     PyObject *kept = Py_BuildValue("(OOO)", constant, prefix, of_headers);
     if (kept == NULL)
         return -1;
+    /* Only now, and all together: what is pointed to must be what is kept. */
     Py_XSETREF(self->kept, kept);
-    Text *found[] = {&self->identity, &self->order, &self->time, &self->trace, &self->layout, &self->adds};
-    for (int i = 0; i < 6; i++)
-        if (!text_of(PyTuple_GET_ITEM(of_headers, i), "a header's name", found[i]))
-            return -1;
-    Text hash;
-    if (!text_of(constant, "constant", &self->constant) || !text_of(prefix, "order_prefix", &self->order_prefix) ||
-        !text_of(hashed, "hashed", &hash))
-        return -1;
+    self->identity = found[0];
+    self->order = found[1];
+    self->time = found[2];
+    self->trace = found[3];
+    self->layout = found[4];
+    self->adds = found[5];
+    self->constant = same;
+    self->order_prefix = order;
     self->constant_count = count;
     self->second = -1;
     hash_begin(&self->before);
