@@ -33,7 +33,7 @@ class SmallDisk:
         if self._holder.stdout.readline() != b"mounted\n":
             _, said = self._holder.communicate()
             raise OSError(f"no tmpfs on {directory}: {said.decode().strip()}")
-        self._root = Path(f"/proc/{self._holder.pid}/root{directory}")
+        self._root = Path("/proc", str(self._holder.pid), "root", directory.relative_to("/"))
 
     def __enter__(self) -> Self:
         return self
