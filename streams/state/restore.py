@@ -262,7 +262,10 @@ class Restorer:
                 if arrived:
                     moved = loop.time()
                 if taking is not None:
+                    before = loop.time()
                     await asyncio.shield(taking)
+                    # A slow disk is no broker that stands still.
+                    moved += loop.time() - before
                 # Meanwhile the next slices are fetched and decompressed.
                 taking = loop.create_task(self._take_in(arrived))
                 if loop.time() - told > LOG_EVERY_SECONDS:

@@ -22,7 +22,8 @@ def make(directory: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 @pytest.fixture
 def clone(tmp_path: Path) -> Path:
     """A directory with just what `make install` reads."""
-    for name in ("Makefile", "pyproject.toml", "requirements-dev.lock"):
+    (tmp_path / "streams").mkdir()
+    for name in ("Makefile", "pyproject.toml", "requirements-dev.lock", "hatch_build.py", "streams/_compiled.c"):
         shutil.copy(ROOT / name, tmp_path / name)
     return tmp_path
 
