@@ -49,7 +49,7 @@ def _watch(owner: Any, name: str, step: str) -> None:
             brought = await inner(*arguments, **named)
             return brought
         finally:
-            # One that waited for nothing, before the load or after it, holds up no record.
+            # One that waited for nothing holds up no record: before the load, or for a policy event.
             if step != "fetch" or brought:
                 SECONDS[step].append(time.perf_counter() - started)
 
