@@ -68,7 +68,11 @@ def worker(settings: Settings, tmp_path: Path) -> Iterator[WorkerProcess]:
     started = start_worker(settings, tmp_path / "worker.log")
     try:
         wait_until(lambda: "worker ready" in started.said() or not started.alive, 60, what=started.said)
-        wait_until(lambda: started.counted("lotrisk_records_in_total") == len(VINS) + 1, 60, what=started.said)
+        inputs = [topic.full_name(settings.topic_prefix) for topic in (VEHICLES, PARTS)]
+        wait_until(
+            lambda: sum(started.counted("lotrisk_records_in_total", topic=topic) for topic in inputs) == len(VINS) + 1,
+            60, what=started.said,
+        )  # fmt: skip
         assert started.counted("lotrisk_dead_letters_total") == 0
         yield started
     finally:
