@@ -10,11 +10,12 @@ from typing import Final
 TURN_SECONDS: Final = 0.004
 """How long the loop is held at a time by work that has time. A transaction is five answers one after the other, and
 each of them may have to wait for such a turn."""
-GOAL_SECONDS: Final = 0.080
+GOAL_SECONDS: Final = 0.120
 """How long a live batch may take from a lane's beginning on it to its commit before re-rating beside it takes less. A
 record waits for most of the batch before its own at the worst."""
-LEAST_SECONDS, MOST_SECONDS = 0.002, 0.020
-"""A slice of re-rating beside a live batch, in its transaction."""
+LEAST_SECONDS, MOST_SECONDS = 0.008, 0.040
+"""A slice of re-rating beside a live batch, in its transaction. With less, a lot would never be through on a machine
+whose cores are busy with live batches alone: then each takes longer than the goal, whatever is done beside it."""
 ALONE_SECONDS: Final = 0.100
 """A slice of re-rating where no live batch came for a while: a transaction of about a thousand records."""
 QUIET_SECONDS: Final = 1.0
@@ -25,7 +26,7 @@ class Pace:
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         """`clock` gives seconds."""
-        self.seconds = MOST_SECONDS / 2
+        self.seconds = 2 * LEAST_SECONDS
         """How long a slice beside a live batch may take."""
         self._clock = clock
         self._live: float | None = None
