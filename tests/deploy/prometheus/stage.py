@@ -292,7 +292,7 @@ class Stage:
                     part = {"dealer_id": f"d{number % 50}", "part_number": "04152-YZZA1", "description": "OIL FILTER",
                             "country_of_origin": "US", "cost_usd": f"{number % 40}.10"}  # fmt: skip
                     producer.send(parts, json.dumps(part).encode(), key=f"d{number % 50}:04152-YZZA1".encode())
-        producer.close(timeout_ms=2000)
+        producer.close(timeout=2)
 
     def minutes(self, count: float) -> float:
         """Seconds that so many minutes of the rules' time take here."""
