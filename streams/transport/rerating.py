@@ -97,7 +97,7 @@ class Rerating:
         already, as they are under the context's book.
 
         Raises:
-            BookBehindError: a record is held under a higher book than the context's.
+            BookBehindError: a record is held under a higher book than the context's; nothing is drafted.
         """
         book = context.book.number
         if self._scanning is None or self._scanning.book.number != book:
@@ -112,6 +112,9 @@ class Rerating:
                 after, limit=AT_ONCE, below=book, seconds=TURN_SECONDS, leave_out=self._unmoved
             )  # fmt: skip
             if part.above is not None:
+                if passed:
+                    # What is drafted may be in a live batch's draft and goes out with it: the next slice says so.
+                    break
                 raise BookBehindError(part.above, book)
             for key, held in part.records:
                 if key not in besides:

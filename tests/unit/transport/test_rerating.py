@@ -130,6 +130,19 @@ def test_what_has_reached_a_higher_book_is_not_rated_down() -> None:
     assert lane.asked == []
 
 
+def test_what_was_drafted_before_a_record_of_a_higher_book_is_not_lost_to_the_state() -> None:
+    lane = Lane(AT_ONCE + 1)
+    lane.says = b"b"
+    last = lane.keys[-1]
+    lane.state.records[last] = lane.state.records[last]._replace(book=book(9).number)
+    # The draft may be a live batch's, which goes out whatever becomes of the slice.
+    assert list(lane.slice(7).published) == lane.keys[:-1]
+    with pytest.raises(BookBehindError):
+        lane.slice(7)
+    assert lane.scene.draft.out == []
+    assert not lane.rerating.is_at(book(7).number)
+
+
 def test_who_finds_the_slot_taken_is_woken_when_it_is_free_and_tries_again() -> None:
     slot, woken = RerateSlot(), list[str]()
     assert slot.take(lambda: woken.append("first"))
