@@ -142,6 +142,8 @@ class Rater:
         self._limit = limit
         self._behind: set[bytes] = set()
         """Groups that were judged while partitions of theirs were behind."""
+        self._knows_behind = False
+        """Whether those are all: not before this lane has judged once with nobody behind."""
         self._source = place.source
         self._enriched = place.enriched
         dead_letters = place.pipeline.dead_letters
@@ -165,12 +167,35 @@ class Rater:
             BookBehindError: a record is held under a newer book; nothing was taken in, ask again with a newer context.
         """
         book = context.book.number
+        if self._state.reached > book:
+            # A new key has no book of its own to tell by.
+            raise BookBehindError(self._state.reached, book)
         found = Findings(draft, book)
+        limit = self._limit.copy()
+        records = await self._joined(found, batch)
+        tripped = await self._rate_all(found, records, context, limit)
+        if tripped is not None:
+            return tripped
+        if self._place.pipeline.join is not None and not context.behind:
+            out, unchanged = found.out, found.unchanged
+            await self._rate_all(found, await self._judged_early(batch, records, book), context, limit)
+            # The batch's books balance without them.
+            found.out, found.unchanged = out, unchanged
+            self._behind.clear()
+            self._knows_behind = True
+        self._limit = limit
+        keys = [record.key for record in records if record.key is not None]
+        if misplaced := count_elsewhere(keys, self._place.partition, self._place.partitions):
+            found.notes["wrong_partition"] += misplaced
+        return found
+
+    async def _rate_all(
+        self, found: Findings, records: Sequence[InputRecord], context: Context, limit: DlqLimit
+    ) -> Tripped | None:
+        book = found.book
         enrich = self._place.pipeline.enrich
         now_ms = int(time.time() * 1000)
-        limit = self._limit.copy()
         accepted = 0
-        records = await self._joined(found, batch, context)
         turn_ends = time.perf_counter() + SLICE_SECONDS
         for start in range(0, len(records), AT_ONCE):
             part = records[start : start + AT_ONCE]
@@ -195,13 +220,9 @@ class Rater:
                 await asyncio.sleep(0)
                 turn_ends = time.perf_counter() + SLICE_SECONDS
         limit.accepted(accepted)
-        self._limit = limit
-        keys = [record.key for record in records if record.key is not None]
-        if misplaced := count_elsewhere(keys, self._place.partition, self._place.partitions):
-            found.notes["wrong_partition"] += misplaced
-        return found
+        return None
 
-    async def _joined(self, found: Findings, batch: RecordBatch, context: Context) -> Sequence[InputRecord]:
+    async def _joined(self, found: Findings, batch: RecordBatch) -> Sequence[InputRecord]:
         """The batch's records; where they are parts of what is enriched, one a key, and the others are superseded."""
         join = self._place.pipeline.join
         if join is None:
@@ -212,16 +233,32 @@ class Rater:
 
         records = await join_records(batch.records, join, self._state.canonical, refuse)
         found.superseded += len(batch) - len(records) - len(found.buried)
-        if self._behind and not context.behind:
-            # What was judged before all had come is judged again, in the place of the batch's last record.
-            last, theirs = batch.records[-1], {record.key for record in records}
-            records += [
-                Joined(key, canonical, last.headers, last.offset, last.timestamp)
-                for key in sorted(self._behind - theirs)
-                if (canonical := self._state.canonical(key)) is not None
-            ]
-            self._behind.clear()
         return records
+
+    async def _judged_early(
+        self, batch: RecordBatch, records: Sequence[InputRecord], book: BookNumber
+    ) -> Sequence[InputRecord]:
+        """What was judged under the book before all had come, to be judged again in the place of the last record.
+
+        What an earlier lane judged so, here or in another worker, isn't known: then it is all that is held.
+        """
+        keys = set(self._behind)
+        after: bytes | None = None
+        while not self._knows_behind:
+            part = self._state.scan(after, canonical=False)
+            # What is below the book is rated again in any case.
+            keys.update(key for key, held in part.records if held.book == book)
+            after = part.after
+            if after is None:
+                break
+            await asyncio.sleep(0)
+        keys.difference_update(record.key for record in records if record.key is not None)
+        last = batch.records[-1]
+        return [
+            Joined(key, canonical, last.headers, last.offset, last.timestamp)
+            for key in sorted(keys)
+            if (canonical := self._state.canonical(key)) is not None
+        ]
 
     def rerate(self, found: Findings, key: bytes, held: Held, context: Context, since: datetime | None) -> None:
         """Draft what becomes of a held record under the context's book; nothing where it stays as it is.

@@ -20,7 +20,7 @@ from streams.enrich.context import Context
 from streams.enrich.group_totals import rated_key, total_key
 from streams.enrich.outcome import Enriched, Outcome, Reason, Rejected, Removed
 from streams.policy.book import Book, BookNumber, build_book
-from streams.state.view import EveryRecordNew, Gone, Held
+from streams.state.view import EveryRecordNew, Gone, Held, Slice
 from streams.topics import OUTPUT_MAX_BYTES
 from streams.transport.batch import RecordBatch
 from streams.transport.dlq_limit import DlqLimit
@@ -150,6 +150,15 @@ def test_a_record_of_a_higher_book_is_never_rated_down(
     assert (scene.draft.out, scene.state.records) == ([], before)
 
 
+def test_a_new_key_waits_too_where_all_that_is_held_has_reached_a_higher_book(monkeypatch: pytest.MonkeyPatch) -> None:
+    scene = Scene(VEHICLES, of_size([10]))
+    monkeypatch.setattr(Remembered, "reached", book(9).number)
+    with pytest.raises(BookBehindError):
+        scene.rate(Context(REFERENCE, book(3)), (KEY, b'{"vin":"1"}'))
+    assert scene.draft.out == []
+    assert scene.rate(Context(REFERENCE, book(9)), (KEY, b'{"vin":"1"}')).out == 1
+
+
 def told(group: str, source: str, **more: Any) -> tuple[bytes, bytes]:
     topic, _, partition = source.partition("/")
     return total_key(group, topic, int(partition)), partial(group, **more)
@@ -218,6 +227,30 @@ def test_groups_that_were_judged_too_early_say_so_and_are_judged_again_when_all_
         assert scene.state.records[f"origin:part/{origin}".encode()].order.offset == 3
     scene.rate(context, place)
     assert scene.draft.out == [], "once"
+
+
+def test_the_next_lane_judges_again_what_an_earlier_one_judged_too_early() -> None:
+    class Scanned(Remembered):
+        def scan(self, *_: Any, **__: Any) -> Slice:
+            return Slice(sorted(self.records.items()), None, len(self.records))
+
+    early, late = Scene(GROUPS), Scene(GROUPS)
+    late.state = late.rater._state = Scanned()
+    context = Context(REFERENCE, book())
+    early.rate(context, told("origin:part/JP", "dms.parts/2"))
+    early.rate(context.waiting_for(frozenset({"dms.parts/3"})), told("origin:part/CN", "dms.parts/3"))
+    late.state.records = early.state.records
+    place = rated_key("dms.parts", 3), orjson.dumps({"topic_id": "id", "position": 9, "book": str(book().number)})
+    late._offset = 7
+
+    found = late.rate(context.waiting_for(frozenset({"dms.vehicles/0"})), place)
+    assert (found.published, found.unchanged) == ({}, 0), "not before all have come"
+    found = late.rate(context, place)
+    assert [key for _, key, _, _ in late.draft.out] == [b"origin:part/CN"]
+    assert flags_of(late, "origin:part/CN")["behind"] is None
+    assert (found.out, found.unchanged, found.superseded) == (0, 0, 1), "the batch had one record"
+    late.rate(context, place)
+    assert late.draft.out == [], "once"
 
 
 def test_what_says_how_far_a_partition_is_makes_no_output() -> None:
