@@ -232,6 +232,7 @@ class Consumer(stock.Consumer):  # type: ignore[misc]  # Faust ships no types
                 if self.app.lanes.is_full(batch):
                     self._full.add(tp)
                     self.on_buffer_full(tp)
+                    self.app.lanes.filled(tp)
             return fresh
 
     def _to_message(self, tp: TP, record: RecordBatch) -> ConsumerMessage:

@@ -36,6 +36,9 @@ BOOK_WAIT_SECONDS = 0.2
 BOOK_PATIENCE = 150
 """How often a newer book is waited for that another worker has already rated records under: half a minute in all."""
 
+MOST_REST_SECONDS = 0.050
+"""After a transaction a lane lets its next batch grow for as long as that took, and not longer than this."""
+
 
 class _Turn:
     """One of the places at which lanes enrich, and with it the slot of re-rating; given back once."""
@@ -115,6 +118,7 @@ class Lane:
         self._rater = Rater(place, state, limit, tracing)
         self._totals = LaneTotals(place, state, metrics)
         self._rerating = Rerating(state, self._rater, metrics, place.pipeline.unmoved)
+        self._rests_until = 0.0
         self._waited = 0
         """How often a newer book was waited for."""
         self._task: asyncio.Task[None] | None = None
@@ -160,6 +164,8 @@ class Lane:
             while True:
                 if not await self._next():
                     continue
+                if self._inbox is not None:
+                    await self._gather()
                 rerates = self._inbox is None and not self._is_rated()
                 if rerates and not self._slot.take(self._arrived.set):
                     await self._arrived.wait()
@@ -179,6 +185,21 @@ class Lane:
             if self.lease.allows_sending:
                 self._fatal(error)
             log.warning("%s[%d]: gave up on a revoked partition: %r", self._source, self.place.partition, error)
+
+    async def _gather(self) -> None:
+        """Let the batch that waits grow for a moment: a transaction costs as much for one record as for a thousand."""
+        while not (self.lease.is_over or self._inbox is None or self._is_full(self._inbox)):
+            left = self._rests_until - time.monotonic()
+            if left <= 0:
+                return
+            self._arrived.clear()
+            timer = asyncio.get_running_loop().call_later(left, self._arrived.set)
+            await self._arrived.wait()
+            timer.cancel()
+
+    def filled(self) -> None:
+        """The batch that waits is full."""
+        self._arrived.set()
 
     async def _take_turn(self, *, slotted: bool) -> None:
         """Work on the batch that waits, or else on a slice of re-rating if the slot for it was taken, or on totals."""
@@ -336,7 +357,9 @@ class Lane:
             raise
         await failpoints.reach(step + ".committed")
         if self.outbox.transactional_id is not None:
-            self.metrics.transaction(time.perf_counter() - sent)
+            taken = time.perf_counter() - sent
+            self.metrics.transaction(taken)
+            self._rests_until = time.monotonic() + min(taken, MOST_REST_SECONDS)
         published = found.published if slice_ is None else {**found.published, **slice_.published}
         if landed is not None:
             self.state.apply(published, landed.position, first=landed.first)

@@ -126,6 +126,12 @@ class Lanes:
         if lane is not None and lane.lease.generation == batch.generation:
             lane.offer(batch)
 
+    def filled(self, tp: TP) -> None:
+        """The batch that waits for a partition's lane is full."""
+        lane = self._lanes.get(tp)
+        if lane is not None:
+            lane.filled()
+
     def is_full(self, batch: RecordBatch) -> bool:
         """Whether a waiting batch is large enough for its partition not to be fetched for now."""
         settings, lanes = self._settings, self._sharing

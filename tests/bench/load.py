@@ -12,6 +12,7 @@ import select
 import sys
 import time
 from collections.abc import Iterator
+from itertools import pairwise
 
 from tests.bench.payload import Payload
 
@@ -118,7 +119,8 @@ def read(count: int) -> None:
 def follow(prefix: str) -> None:
     """Print, as JSON, the latencies in ms of the records whose key begins with `prefix`, from now on until told.
 
-    Two Unix times on standard input say when those of interest were due, from and until.
+    Unix times on standard input, ascending, say when those of interest were due: a list of latencies from each until
+    the next.
     """
     from confluent_kafka import Consumer, TopicPartition
 
@@ -147,10 +149,13 @@ def follow(prefix: str) -> None:
                 seen[key] = (message.timestamp()[1], now)
         if told is None and select.select([sys.stdin], [], [], 0)[0]:
             told = sys.stdin.readline()
-            last_ms = float(told.split()[1]) * 1000
-    first_ms = float(told.split()[0]) * 1000
+            last_ms = float(told.split()[-1]) * 1000
     consumer.close()
-    print(json.dumps([round(now - due, 1) for due, now in seen.values() if first_ms <= due <= last_ms]), flush=True)
+    times = [float(moment) * 1000 for moment in told.split()]
+    spans = [
+        [round(now - due, 1) for due, now in seen.values() if first <= due <= last] for first, last in pairwise(times)
+    ]
+    print(json.dumps(spans), flush=True)
 
 
 if __name__ == "__main__":

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import cycle
+from itertools import cycle, islice
 
 import orjson
 
 from tests.bench.light import record
+
+LIVE = 5_000
 
 
 class Payload:
     """A stream of records: `light`, `light:BYTES` and `lot` without end, `lot:COUNT` of so many different vehicles.
 
     `lots:COUNT` is the same lot again and again, each time of other dealers: its VIN patterns are soon known.
-    `live:SEED` are vehicles of a dealer of their own, different with every seed.
+    `live:COUNT:RUN` are the first vehicles of `lot:COUNT`, again and again, each time of a dealer of their own.
     """
 
     def __init__(self, name: str) -> None:
@@ -28,7 +30,8 @@ class Payload:
         if kind == "lots":
             return _lots(int(size))
         if kind == "live":
-            return _vehicles(1_000_000, int(size), dealer="live-")
+            count, _, run = size.partition(":")
+            return _again(list(islice(_vehicles(int(count)), LIVE)), f"live-{run}-")
         return (record(number, int(size) if size else None) for number in _count())
 
 
@@ -45,19 +48,22 @@ def lot_vehicles(count: int = 20_000) -> list[tuple[bytes, bytes]]:
 
 
 def _lots(count: int) -> Iterator[tuple[bytes, bytes]]:
-    rows = [orjson.loads(value) for _, value in lot_vehicles(count)]
+    return _again(lot_vehicles(count), "")
+
+
+def _again(vehicles: list[tuple[bytes, bytes]], prefix: str) -> Iterator[tuple[bytes, bytes]]:
+    rows = [orjson.loads(value) for _, value in vehicles]
     for number in _count():
         for row in rows:
-            dealer = f"{row['dealer_id']}-{number}"
+            dealer = f"{prefix}{row['dealer_id']}-{number}"
             yield f"{dealer}:{row['vin']}".encode(), orjson.dumps({**row, "dealer_id": dealer})
 
 
-def _vehicles(count: int, seed: int = 1, dealer: str = "") -> Iterator[tuple[bytes, bytes]]:
+def _vehicles(count: int) -> Iterator[tuple[bytes, bytes]]:
     from streams.feeds.lot.write import LotRequest, records
 
-    for row in records(LotRequest(vehicles=count, parts=0, seed=seed)):
-        document = {**row, "dealer_id": f"{dealer}{row['dealer_id']}"}
-        yield f"{document['dealer_id']}:{document['vin']}".encode(), orjson.dumps(document)
+    for row in records(LotRequest(vehicles=count, parts=0)):
+        yield f"{row['dealer_id']}:{row['vin']}".encode(), orjson.dumps(row)
 
 
 def lot_parts(count: int = 10_000) -> list[tuple[bytes, bytes]]:

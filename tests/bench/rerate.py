@@ -42,8 +42,12 @@ LANES = 3
 AS_OF = "2026-10-01T16:00Z@0s/s"
 QUIET_SECONDS = 1.5
 """A topic that has not grown for so long has all there will be."""
-LIVE_BEFORE_SECONDS = 5.0
+LIVE_BEFORE_SECONDS = 12.0
 """Live records run for so long before a measure is published; the figures begin with the measure."""
+START_SECONDS = 4.0
+"""Of those, for the generator to come up."""
+LIVE_ONLY_SECONDS = 5.0
+"""The last of those, in which nothing is rated again: what live records take by themselves."""
 LOOK_SECONDS = 0.25
 """How often the workers are asked how far they are; their metrics are a thousand lines, which cost them something."""
 DEADLINE_SECONDS = 900.0
@@ -113,13 +117,17 @@ def _one_lot(bench: Bench, cluster: Cluster, size: int, label: str) -> None:
         bench.figures.add(f"rerate.changed.{label}", "records", [found.changed])
         _tell(bench, label, "a tenth changes, nothing else goes on", found)
         for suffix, measure, what in (("", duty("30"), "a tenth changes"), ("_all", control(), "all change")):
-            with _live(cluster) as live:
+            with _live(cluster, size) as live:
+                published = time.time()
                 found = lot.publish(measure)
-                p99 = live.p99_ms()
+                alone, p99 = live.p99_ms(published - LIVE_ONLY_SECONDS, published)
+            bench.figures.add(f"rerate.live_only_p99_ms.{label}{suffix}", "ms", [alone])
             bench.figures.add(f"rerate.seconds.{label}{suffix}", "s", [found.seconds])
             bench.figures.add(f"rerate.live_p99_ms.{label}{suffix}", "ms", [p99])
             bench.figures.add(f"rerate.live_p99_ms{suffix}", "ms", [p99])
-            _tell(bench, label, f"{what}, live records meanwhile with a p99 of {p99:.0f} ms", found)
+            _tell(
+                bench, label, f"{what}, live records with a p99 of {p99:.0f} ms meanwhile, {alone:.0f} ms before", found
+            )
         bench.figures.add(f"rerate.rss_mb.{label}", "MB", [max(peak_mb(process.pid) for process in processes)])
 
 
@@ -212,20 +220,18 @@ class _Live:
 
     def __init__(self, reader: subprocess.Popen[str]) -> None:
         self._reader = reader
-        self._began = time.time()
 
-    def p99_ms(self) -> float:
-        """The 99th percentile from when a record was due to a reader having it, of those due until now."""
+    def p99_ms(self, *since: float) -> list[float]:
+        """99th percentiles of the time from due to read, of the records due from each Unix time to the next."""
         assert self._reader.stdin is not None
         assert self._reader.stdout is not None
-        self._reader.stdin.write(f"{self._began} {time.time()}\n")
+        self._reader.stdin.write(" ".join(map(str, (*since, time.time()))) + "\n")
         self._reader.stdin.flush()
-        latencies = json.loads(self._reader.stdout.readline())
-        return quantile(sorted(latencies), 0.99)
+        return [quantile(sorted(latencies), 0.99) for latencies in json.loads(self._reader.stdout.readline())]
 
 
 @contextlib.contextmanager
-def _live(cluster: Cluster) -> Iterator[_Live]:
+def _live(cluster: Cluster, size: int) -> Iterator[_Live]:
     rate = os.environ.get("BENCH_RERATE_LIVE", "1000")
     environment = cluster.environment()
 
@@ -242,7 +248,13 @@ def _live(cluster: Cluster) -> Iterator[_Live]:
         assert reader.stdout is not None
         if reader.stdout.readline() != "reading\n":
             raise RuntimeError("the reader failed")
-        sender = load("send", f"live:{time.monotonic_ns() % 1_000_000}", rate, str(DEADLINE_SECONDS), str(time.time()))
+        sender = load(
+            "send",
+            f"live:{size}:{time.monotonic_ns() % 1_000_000}",
+            rate,
+            str(DEADLINE_SECONDS),
+            str(time.time() + START_SECONDS),
+        )
         stack.callback(sender.wait)
         stack.callback(sender.kill)
         time.sleep(LIVE_BEFORE_SECONDS)

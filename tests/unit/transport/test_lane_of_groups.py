@@ -39,7 +39,7 @@ LIMIT = 0.4
 class Sent:
     """An outbox that keeps what is published."""
 
-    transactional_id = None
+    transactional_id: str | None = None
 
     def __init__(self) -> None:
         self.drafts: list[Any] = []
