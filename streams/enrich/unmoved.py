@@ -21,6 +21,7 @@ from streams.enrich.vin import decode_vin
 
 _READINGS: Final = (b'"country_of_assembly"', b'"usmca"', b'"us_content_share"', b"\\u")
 """What makes a record one of its own: facts that choose another reading; a field whose name may be escaped."""
+_VIN_LENGTH: Final = 17
 _PROTECTED: Final = b'"price_protected_until"'
 
 
@@ -41,7 +42,9 @@ class UnmovedVehicles:
         for name in self._own:
             if name in canonical:
                 return False
-        vin = key[-17:].decode()
+        if len(key) < _VIN_LENGTH or not key.isascii():
+            return False  # somebody else wrote it into the topic
+        vin = key[-_VIN_LENGTH:].decode()
         pattern = decode_vin(vin, self._after).pattern
         found = self._known.get(pattern)
         if found is None:

@@ -98,3 +98,8 @@ def test_a_duty_on_one_origin_leaves_most_of_the_lot_unmoved(day: date) -> None:
     told, moves = check(context(regime), build_book(TRADE, day, [korea], offset=0))
     assert moves >= 3
     assert told >= 0.8 * (len(VEHICLES) - moves)
+
+
+@pytest.mark.parametrize("key", [b"", b"d:1", b"\xff" * 17, "d:5YJ3E1EA7KF31700é".encode()])
+def test_a_key_that_somebody_else_wrote_is_not_told_to_be_unmoved(key: bytes) -> None:
+    assert not UnmovedVehicles(context(), context().under(build_book(TRADE, TODAY, offset=1)))(key, b"{}")

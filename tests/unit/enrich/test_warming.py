@@ -5,8 +5,10 @@ from __future__ import annotations
 from datetime import date
 
 import orjson
+import pytest
 
 from streams import reference
+from streams.enrich import warming
 from streams.enrich.context import Context
 from streams.enrich.vehicle import enrich_vehicle
 from streams.enrich.warming import warm
@@ -46,3 +48,11 @@ def test_warming_may_be_left_at_any_step() -> None:
         pass
     for key, value in VEHICLES:
         assert enrich_vehicle(key, value, warmed) == enrich_vehicle(key, value, cold)
+
+
+def test_the_book_does_not_wait_for_what_every_record_says_differently(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(warming, "MOST", 3)
+    before = Context(REFERENCE, build_book(REFERENCE.trade, TODAY))
+    for key, value in VEHICLES:
+        enrich_vehicle(key, value, before)
+    assert sum(1 for _ in warm(before, before.under(build_book(REFERENCE.trade, TODAY, offset=1)))) == 6
