@@ -7,7 +7,7 @@ import os
 import tempfile
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 ASK_SECONDS = 5.0
 """How often it is looked whether a worker still lives."""
+START_SECONDS = 60.0
+"""How long a worker may take to come up: one that was started just before has not said so yet."""
 
 
 def register(app: typer.Typer) -> None:
@@ -44,7 +46,7 @@ def register(app: typer.Typer) -> None:
         clock = _clock_file(settings)
         set_clock(clock, BEGINS)
         check = _Living(settings)
-        check()
+        check.wait()
         with tempfile.TemporaryDirectory(prefix="lotrisk-replay-") as work:
             lot = Path(work) / "lot.jsonl"
             summary = write_lot(lot, LotRequest(vehicles, parts, 5, 1, BEGINS, 0.0))
@@ -73,12 +75,26 @@ class _Living:
         self._settings = settings
         self._asked = float("-inf")
 
-    def __call__(self) -> None:
-        from streams.transport.heartbeat import read_workers
+    def wait(self) -> None:
+        """Until a worker runs, for a time."""
+        ends = time.monotonic() + START_SECONDS
+        while not self._any():
+            if time.monotonic() > ends:
+                self._end()
+            time.sleep(0.5)
 
+    def __call__(self) -> None:
         if time.monotonic() < self._asked + ASK_SECONDS:
             return
+        if not self._any():
+            self._end()
+
+    def _any(self) -> bool:
+        from streams.transport.heartbeat import read_workers
+
         self._asked = time.monotonic()
-        if not asyncio.run(read_workers(self._settings)):
-            typer.echo("no worker runs; start one with the same settings: lotrisk worker", err=True)
-            raise typer.Exit(1)
+        return bool(asyncio.run(read_workers(self._settings)))
+
+    def _end(self) -> NoReturn:
+        typer.echo("no worker runs; start one with the same settings: lotrisk worker", err=True)
+        raise typer.Exit(1)
