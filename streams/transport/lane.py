@@ -193,8 +193,13 @@ class Lane:
             if left <= 0:
                 return
             self._arrived.clear()
-            timer = asyncio.get_running_loop().call_later(left, self._arrived.set)
-            await self._arrived.wait()
+            await self._sign(left)
+
+    async def _sign(self, seconds: float | None) -> None:
+        """Wait until something may have changed, or for so long."""
+        timer = None if seconds is None else asyncio.get_running_loop().call_later(seconds, self._arrived.set)
+        await self._arrived.wait()
+        if timer is not None:
             timer.cancel()
 
     def filled(self) -> None:
@@ -262,10 +267,7 @@ class Lane:
             await asyncio.sleep(LOOK_SECONDS)
         left = self._totals_left()
         if self._inbox is None and self._is_rated() and (left is None or left > 0):
-            timer = None if left is None else asyncio.get_running_loop().call_later(left, self._arrived.set)
-            await self._arrived.wait()
-            if timer is not None:
-                timer.cancel()
+            await self._sign(left)
         self._arrived.clear()
         if self._inbox is None and not self._is_rated():
             # Other lanes and their live batches first.

@@ -29,10 +29,9 @@ from streams.transport.partitioning import partition_of
 from tests.wire import kafka_io
 from tests.wire.kafka_io import Raw, Stored
 from tests.wire.policy.desk import start_worker
-from tests.wire.rerate.test_policy_event import desk
+from tests.wire.rerate.test_policy_event import AS_OF, desk
 
 DAY = date(2026, 10, 1)
-AS_OF = {"LOTRISK_AS_OF": "2026-10-01T16:00Z@0s/s"}
 REFERENCE = reference.load()
 CONTEXT = Context(REFERENCE, build_book(REFERENCE.trade, DAY))
 THREAT = """

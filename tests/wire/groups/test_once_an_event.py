@@ -6,14 +6,12 @@ import json
 from collections import Counter
 from pathlib import Path
 
-from schemas.flag_event import FlagEvent
 from streams.feeds.lot.write import LotRequest, records
 from streams.settings import Settings
-from streams.topics import FLAGS
 from tests.wire import kafka_io
-from tests.wire.groups.test_groups import AS_OF, DAY, Lot, current, key_of, load
+from tests.wire.groups.test_groups import DAY, Lot, current, key_of, load
 from tests.wire.policy.desk import start_worker
-from tests.wire.rerate.test_policy_event import desk
+from tests.wire.rerate.test_policy_event import AS_OF, desk, events
 
 DUTY = """
 [[measure]]
@@ -50,8 +48,7 @@ source = "GK"
 
 def said(settings: Settings) -> Counter[tuple[str, str, str]]:
     """How often each flag of each group was said under each book."""
-    events = [FlagEvent.model_validate_json(event.value or b"") for event in kafka_io.read_all(settings, FLAGS)]
-    return Counter((event.group, event.type, event.book) for event in events if event.group is not None)
+    return Counter((event.group, event.type, event.book) for event in events(settings) if event.group is not None)
 
 
 def test_each_flag_of_a_group_is_said_once_an_event_and_of_all_the_lot(settings: Settings, tmp_path: Path) -> None:
@@ -79,10 +76,10 @@ def test_each_flag_of_a_group_is_said_once_an_event_and_of_all_the_lot(settings:
         desk(settings, "withdraw", "TEST-PARTS-CN")
         kafka_io.wait_until(settled, 60, what=worker.said)
 
-        events = said(settings) - before
-        assert {key[:2] for key in events} >= {("origin:part/CN", "source_cost_up"), ("book:all", "threatened")}
-        assert len({book for _, _, book in events}) == 2
-        assert set(events.values()) == {1}, {key: count for key, count in events.items() if count > 1}
+        found = said(settings) - before
+        assert {key[:2] for key in found} >= {("origin:part/CN", "source_cost_up"), ("book:all", "threatened")}
+        assert len({book for _, _, book in found}) == 2
+        assert set(found.values()) == {1}, {key: count for key, count in found.items() if count > 1}
         assert all("behind" not in group for group in current(settings).values())
     finally:
         worker.close()
