@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 _NOTES_SHOWN = 20
 """Notes on one field that are printed; the rest are counted. Bad lines are all printed."""
 
+_EXTRAS_SHOWN = 100
+"""Columns kept as extra fields that are named; the rest are counted."""
+
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
@@ -112,7 +115,9 @@ def load(
                 records, total = [*whole.records, *gone], len(whole.records) + len(gone)
             _hand_over(settings, records, tally, total, dry_run)
             if feed.header is not None and feed.header.extras and tally.published:
-                errors.print(f"{name}: kept as extra fields: {', '.join(feed.header.extras)}")
+                extras = feed.header.extras
+                more = f" and {len(extras) - _EXTRAS_SHOWN:,} more" if len(extras) > _EXTRAS_SHOWN else ""
+                errors.print(f"{name}: kept as extra fields: {', '.join(extras[:_EXTRAS_SHOWN])}{more}")
     except SettingsError as error:
         errors.print(f"settings: {error}")
         raise typer.Exit(1) from error

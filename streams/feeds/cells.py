@@ -24,9 +24,15 @@ _TIME = re.compile(
 
 
 def plain(text: str) -> str:
-    """A cell without what a spreadsheet writes so that digits stay text: `="00123"`."""
+    """A cell without the marks that keep digits text, `="00123"`, and without invisible characters."""
+    if not text.isascii():
+        text = text.translate(_INVISIBLE)
     value = text.strip()
     return value[2:-1] if len(value) > 2 and value.startswith('="') and value.endswith('"') else text
+
+
+_INVISIBLE = dict.fromkeys(map(ord, "\u200b\u200c\u200d\u200e\u200f\u2060\ufeff"))
+"""Zero-width characters that web pages and spreadsheets leave: a dealer id with one would be another dealer."""
 
 
 def is_blank(text: str) -> bool:
@@ -137,6 +143,8 @@ def time(text: str, zone: tzinfo = UTC) -> str | None:
 def vin(text: str) -> str:
     """A VIN in capitals without blanks or hyphens; the contract judges the rest."""
     value = re.sub(r"[\s-]+", "", text).removeprefix("'").upper()
+    if _ROUNDED.match(value):
+        raise ValueError(_DIGITS_LOST)
     if len(value) != 17:
         raise ValueError(f"{len(value)} characters long; a VIN has 17")
     wrong = sorted(set(value) & set("IOQ")) or sorted({letter for letter in value if not re.match("[A-Z0-9]", letter)})
@@ -162,11 +170,12 @@ def part_number(text: str) -> str:
     """
     value = text.strip().removeprefix("'")
     if _ROUNDED.match(value):
-        raise ValueError("a number that a spreadsheet has rounded; its digits are lost: export the column as text")
+        raise ValueError(_DIGITS_LOST)
     return value
 
 
 _ROUNDED = re.compile(r"^[0-9](?:[.,][0-9]+)?E\+[0-9]{1,3}$", re.IGNORECASE)
+_DIGITS_LOST = "a number that a spreadsheet has rounded; its digits are lost: export the column as text"
 
 
 def hts(text: str) -> str:
@@ -192,6 +201,11 @@ def flag(text: str) -> bool:
     if meaning is None:
         raise ValueError("neither yes nor no")
     return meaning == "true"
+
+
+def departed(text: str) -> bool | None:
+    """True where a status says that the unit left the lot; any other status says nothing of that."""
+    return _SEPARATORS.sub(" ", text.strip().lower()) in words("departed") or None
 
 
 _SEPARATORS = re.compile(r"[\s_-]+")
@@ -223,6 +237,7 @@ READERS: Mapping[CellKind, Callable[[str], CellValue | None]] = {
     "hts": hts,
     "part_kind": part_kind,
     "flag": flag,
+    "departed": departed,
     "word": lambda text: text.strip().lower(),
     "words": lambda text: [word for word in re.split(r"[\s|;,]+", text.strip()) if word],
 }

@@ -20,7 +20,7 @@ _ROOT = Path(__file__).parent / "columns"
 
 CellKind = Literal[
     "text", "vin", "part_number", "time", "date", "stock_class", "certified", "year", "miles", "count", "price",
-    "number", "quantity", "country", "flag", "word", "words", "hts", "part_kind",
+    "number", "quantity", "country", "flag", "word", "words", "hts", "part_kind", "departed",
 ]  # fmt: skip
 
 
@@ -42,7 +42,7 @@ class Word(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     means: str
-    kind: Literal["blank", "price", "date", "stock_class", "flag", "country", "part_kind"]
+    kind: Literal["blank", "price", "date", "stock_class", "flag", "country", "part_kind", "departed"]
     words: tuple[str, ...]
     source: str
     confidence: Confidence

@@ -35,7 +35,7 @@ def _read(number: int, line: bytes, kind: Kind | None) -> Iterator[FeedRecord | 
         try:
             value = orjson.loads(line)
         except orjson.JSONDecodeError as error:
-            yield Problem(number, "record", f"not JSON: {error}")
+            yield Problem(number, "record", f"not JSON: {error}; write one record a line, for instance with: jq -c .")
             return
         if not isinstance(value, dict):
             yield Problem(number, "record", "not a JSON object; write one record a line")
@@ -44,7 +44,7 @@ def _read(number: int, line: bytes, kind: Kind | None) -> Iterator[FeedRecord | 
         if kind is None:
             yield Problem(number, "record", "neither vin nor part_number; add one, or say --kind")
             return
-        if value.get("deleted") is True and value.keys() == {"dealer_id", kind.id_field, "deleted"}:
+        if value.get("deleted") is True:
             yield from _deleted(number, kind, value)
             return
     result = validated(kind, number, line)
@@ -56,8 +56,15 @@ def _read(number: int, line: bytes, kind: Kind | None) -> Iterator[FeedRecord | 
 
 
 def _deleted(number: int, kind: Kind, value: dict[str, object]) -> Iterator[FeedRecord | Problem]:
+    more = value.keys() - {"dealer_id", kind.id_field, "deleted"}
+    if more:
+        what = (
+            f"stands beside {', '.join(sorted(more))[:60]}; of a unit that left say only dealer_id and {kind.id_field}"
+        )
+        yield Problem(number, "deleted", what, key=_key(kind, value))
+        return
     try:
-        dealer_id = _DEALER.validate_python(value["dealer_id"])
+        dealer_id = _DEALER.validate_python(value.get("dealer_id"))
         ident = _IDENT[kind].validate_python(value[kind.id_field])
     except ValidationError as error:
         yield Problem(number, "record", f"can't say what was deleted: {error.errors()[0]['msg']}")
@@ -75,7 +82,9 @@ def _legible_key(kind: Kind, line: bytes) -> bytes | None:
         value = orjson.loads(line)
     except orjson.JSONDecodeError:
         return None
-    if not isinstance(value, dict):
-        return None
+    return _key(kind, value) if isinstance(value, dict) else None
+
+
+def _key(kind: Kind, value: dict[str, object]) -> bytes | None:
     dealer_id, ident = value.get("dealer_id"), value.get(kind.id_field)
     return f"{dealer_id}:{ident}".encode() if isinstance(dealer_id, str) and isinstance(ident, str) else None

@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
 
+from schemas import fields
 from schemas.part import Part
 from schemas.vehicle import Vehicle
 from streams.feeds.kind import Kind
@@ -64,7 +66,7 @@ def validated(kind: Kind, line: int, value: bytes) -> FeedRecord | list[Problem]
         model = _MODELS[kind].__pydantic_validator__.validate_json(value)
     except ValidationError as error:
         return [
-            Problem(line, ".".join(map(str, found["loc"])) or "record", _said(found["msg"], found.get("input")))
+            Problem(line, ".".join(map(str, found["loc"])) or "record", _said(_what(found), found.get("input")))
             for found in error.errors(include_url=False)
         ]
     dealer_id: str = model.dealer_id
@@ -75,6 +77,36 @@ def validated(kind: Kind, line: int, value: bytes) -> FeedRecord | list[Problem]
         what = f"{size:,} bytes with its key; {kind.topic.name} takes {INPUT_MAX_BYTES:,}: leave out photos or options"
         return [Problem(line, "record", what, key=record.key)]
     return record
+
+
+def _pattern(annotated: object) -> str:
+    (constraint, *_) = annotated.__metadata__  # type: ignore[attr-defined]  # Annotated's own, which object lacks
+    return str(constraint.pattern)
+
+
+_FORMS = {
+    _pattern(fields.Vin): "a VIN has 17 digits and capital letters, never I, O or Q",
+    _pattern(fields.DealerId): "write 1 to 64 characters without a colon, which separates the parts of a key",
+    _pattern(fields.PartNumber): "write 1 to 64 printable characters",
+    _pattern(fields.Usd): 'write dollars as text, 0 or more, with two decimals at most, like "38990.00"',
+    _pattern(fields.Day): 'write a day like "2026-10-01"',
+    _pattern(fields.Moment): 'write a moment with its offset, like "2026-10-01T09:30:00Z"',
+    _pattern(fields.HtsNumber): 'write 4, 6, 8 or 10 digits, like "8708.30.50"',
+    _pattern(fields.Country): 'write the ISO code of two letters, like "MX"',
+}
+"""What the contracts' patterns ask for, in words."""
+
+
+def _what(error: ErrorDetails) -> str:
+    """A fault in words that say what to write."""
+    if error["type"] == "string_pattern_mismatch":
+        return _FORMS.get(error["ctx"]["pattern"], error["msg"])
+    if error["type"] == "string_type":
+        return 'write it as text, in quotes, like "38990.00"' if str(error["loc"][-1]).endswith("_usd") else _AS_TEXT
+    return error["msg"]
+
+
+_AS_TEXT = "write it as text, in quotes"
 
 
 def _said(message: str, value: object) -> str:

@@ -42,7 +42,7 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class Feed:
-    """An opened feed: a delimited file with `header`, `text` and `encoding`, or JSON Lines where `header` is None."""
+    """An opened feed: a delimited file with `header`, `text` and `encoding`, or UTF-8 JSON Lines without one."""
 
     lines: BinaryIO
     header: Header | None = None
@@ -106,7 +106,10 @@ def _opened(file: BinaryIO, kind: Kind | None) -> Feed:
         raise FeedError(f"can't be read: {error}") from error
     if not decoded.text.strip():
         raise FeedError("the file is empty")
-    return Feed(stream, header_of(decoded.text, kind), decoded.text, decoded.encoding)
+    text = decoded.text.removesuffix("\x1a")  # DOS ends a text file with it
+    if text.lstrip("\ufeff \t\r\n").startswith("{"):
+        return Feed(io.BufferedReader(io.BytesIO(text.encode())), encoding=decoded.encoding)
+    return Feed(stream, header_of(text, kind), text, decoded.encoding)
 
 
 class _Rejoined(io.RawIOBase):

@@ -40,14 +40,19 @@ class Text:
 
 
 def decode(content: bytes) -> Text:
-    """UTF-8 with or without a byte-order mark, UTF-16 with one; what is neither is read as Windows cp1252.
+    """UTF-8 and UTF-16, with or without a byte-order mark; what is neither is read as Windows cp1252.
 
     Raises:
         FeedError: bytes that are none of these.
     """
-    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
+    if content.startswith((b"\xff\xfe\0\0", b"\0\0\xfe\xff")):
+        raise FeedError("UTF-32; save the file as CSV UTF-8")
+    wide = "utf-16" if content.startswith((b"\xff\xfe", b"\xfe\xff")) else None
+    if b"\0" in content[:2]:  # a header begins in ASCII: without a mark, every second byte of it is 0
+        wide = "utf-16-be" if content.startswith(b"\0") else "utf-16-le"
+    if wide:
         try:
-            return Text(content.decode("utf-16"), "utf-16")
+            return Text(content.decode(wide), "utf-16")
         except UnicodeDecodeError as error:
             raise FeedError(f"damaged UTF-16 at byte {error.start}; save the file as CSV UTF-8") from error
     try:
@@ -95,6 +100,10 @@ class Header:
         ordered = sorted(self.places, key=lambda place: place.index)
         return tuple(place.header for place in ordered if place.column is None and place.header)
 
+    def is_again(self, row: list[str]) -> bool:
+        """Whether a row says what the header says."""
+        return len(row) == self.width and all(row[place.index].strip() == place.header for place in self.places)
+
 
 def _snake(header: str) -> str:
     spaced = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", header.strip())
@@ -120,7 +129,8 @@ def read_header(line: str, kind: Kind | None = None) -> Header:
             seen = ", ".join(names[:12]) + (", ..." if len(names) > 12 else "")
     if best is None:
         wanted = "VIN" if kind is Kind.VEHICLES else "part number" if kind is Kind.PARTS else "VIN or part number"
-        raise FeedError(f"the first line names no {wanted} column; it reads: {seen[:300]}")
+        remedy = "name one, and take out lines above the header"
+        raise FeedError(f"the first line names no {wanted} column; it reads: {seen[:300]}; {remedy}")
     return best
 
 
@@ -224,10 +234,16 @@ def read_row(header: Header, read: Row, zone: tzinfo = UTC) -> RowReading:
     """
     line, row, problem = read
     reading = RowReading({}, {}, [problem] if problem is not None else [])
+    if header.is_again(row):
+        reading.problems.append(Problem(line, "row", "the header again, as where files were joined; take it out"))
+        return reading
     if len(row) > header.width and any(cell.strip() for cell in row[header.width :]):
         what = f"{len(row)} cells under {header.width} columns; quote cells that hold {header.delimiter!r}"
         reading.problems.append(Problem(line, "row", what))
         return reading
+    if len(row) < header.width and problem is None:
+        what = f"{len(row)} of {header.width} cells; the others are taken for empty"
+        reading.problems.append(Problem(line, "row", what, fatal=False))
     for place in header.places:
         cell = cells.plain(row[place.index]) if place.index < len(row) else ""
         if cells.is_blank(cell):
@@ -247,6 +263,8 @@ def read_row(header: Header, read: Row, zone: tzinfo = UTC) -> RowReading:
             continue
         if value is not None:
             reading.fields[column.field] = value
+        elif column.kind == "departed":
+            reading.extras[place.extra_name] = cell.strip()
     return reading
 
 

@@ -245,8 +245,61 @@ def test_a_last_row_without_a_line_end_is_whole_if_its_cells_are() -> None:
 
 
 def test_a_short_row_in_the_middle_lacks_its_last_cells() -> None:
-    items = read(f"VIN,Type,MSRP\n{VIN},N\n{OTHER},N,38990\n")
-    assert all(isinstance(item, FeedRecord) for item in items)
+    note, first, second = read(f"VIN,Type,MSRP\n{VIN},N\n{OTHER},N,38990\n")
+    assert note == Problem(2, "row", "2 of 3 cells; the others are taken for empty", fatal=False)
+    assert isinstance(first, FeedRecord)
+    assert isinstance(second, FeedRecord)
+
+
+@pytest.mark.parametrize(
+    ("column", "cell"),
+    [("Status", "Sold"), ("status", " DELETED "), ("Inventory Status", "Sold-Retail"), ("Is Deleted", "Yes"),
+     ("__deleted", "true")],
+)  # fmt: skip
+def test_a_row_that_says_it_left_the_lot_is_a_tombstone(column: str, cell: str) -> None:
+    (record,) = read(f"VIN,MSRP,{column}\n{VIN},38990,{cell}\n")
+    assert record == FeedRecord(Kind.VEHICLES, 2, "D1", VIN, None)
+
+
+def test_any_other_status_is_kept_as_it_came() -> None:
+    assert one(f"VIN,Status,Deleted\n{VIN},In-Service,No\n") == {"dealer_id": "D1", "vin": VIN, "status": "In-Service"}
+
+
+def test_a_row_that_left_the_lot_of_a_dealer_that_is_no_key_is_bad() -> None:
+    (problem,) = read(f"VIN,Status\n{VIN},Sold\n", dealer="a:b")
+    assert isinstance(problem, Problem)
+    assert (problem.field, "colon" in problem.what) == ("dealer_id", True)
+
+
+def test_a_header_that_comes_again_is_one_bad_row_and_nothing_more() -> None:
+    first, again, second = read(f"VIN,Type,MSRP\n{VIN},N,38990\nVIN,Type,MSRP\n{OTHER},N,38990\n")
+    assert isinstance(first, FeedRecord)
+    assert isinstance(second, FeedRecord)
+    assert isinstance(again, Problem)
+    assert (again.line, again.field, again.what.startswith("the header again")) == (3, "row", True)
+
+
+def test_a_vin_that_a_spreadsheet_rounded_says_so() -> None:
+    (problem,) = read("VIN,Type\n1.6E+16,N\n")
+    assert isinstance(problem, Problem)
+    assert "spreadsheet has rounded" in problem.what
+
+
+@pytest.mark.parametrize("invisible", ["\u200b", "\ufeff", "\u2060", "\u200e"])
+def test_invisible_characters_make_no_other_dealer_or_vin(invisible: str) -> None:
+    text = f"VIN,DealerID,MSRP\n{VIN[:8]}{invisible}{VIN[8:]},{invisible}D7,{invisible}38990\n"
+    assert one(text) == {"dealer_id": "D7", "vin": VIN, "msrp_usd": "38990.00"}
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+def test_utf_16_without_a_mark_is_told_by_its_zeros(encoding: str) -> None:
+    text = f"VIN,Make\n{VIN},Citroën\n"
+    assert decode(text.encode(encoding)) == Text(text, "utf-16")
+
+
+def test_utf_32_is_refused_by_name() -> None:
+    with pytest.raises(FeedError, match="UTF-32; save the file as CSV UTF-8"):
+        decode("VIN\n".encode("utf-32"))
 
 
 @pytest.mark.parametrize("before", ["\n\n", "sep=;\n", "SEP=;\r\n\r\n"])

@@ -71,10 +71,37 @@ def test_a_deletion_is_a_tombstone_and_comes_back_as_the_same_line() -> None:
     assert deletion(record) == line
 
 
-def test_a_record_with_more_than_its_identity_is_no_deletion() -> None:
-    (record,) = read(b'{"dealer_id":"D1","part_number":"X1","deleted":true,"bin":"A"}')
+def test_a_deletion_that_says_more_is_neither_published_as_on_the_lot_nor_taken_for_one() -> None:
+    (problem,) = read(b'{"dealer_id":"D1","part_number":"X1","deleted":true,"bin":"A"}')
+    assert problem == Problem(
+        1, "deleted", "stands beside bin; of a unit that left say only dealer_id and part_number", True, b"D1:X1"
+    )
+
+
+def test_a_producers_own_word_that_nothing_was_deleted_is_kept() -> None:
+    (record,) = read(b'{"dealer_id":"D1","part_number":"X1","deleted":false,"bin":"A"}')
     assert isinstance(record, FeedRecord)
     assert record.value is not None
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "remedy"),
+    [
+        ("vin", '"1hgcm82633a004352"', "capital letters"),
+        ("dealer_id", '"a:b"', "without a colon"),
+        ("msrp_usd", "38990.5", 'as text, in quotes, like "38990.00"'),
+        ("msrp_usd", '"1e3"', 'with two decimals at most, like "38990.00"'),
+        ("in_stock_date", '"10/01/2026"', 'like "2026-10-01"'),
+        ("updated_at", '"2026-10-01"', 'with its offset, like "2026-10-01T09:30:00Z"'),
+        ("country_of_assembly", '"Mexico"', 'two letters, like "MX"'),
+        ("stock_number", "12345", "as text, in quotes"),
+    ],
+)
+def test_a_fault_says_what_to_write(field: str, value: str, remedy: str) -> None:
+    line = {"dealer_id": '"D1"', "vin": f'"{VIN}"'} | {field: value}
+    (problem,) = read(("{" + ", ".join(f'"{name}": {what}' for name, what in line.items()) + "}").encode())
+    assert isinstance(problem, Problem)
+    assert (problem.field, remedy in problem.what, "pattern" in problem.what) == (field, True, False)
 
 
 def test_a_deletion_of_nothing_that_can_be_a_key_is_refused() -> None:
