@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import logging
 import pkgutil
 from typing import Annotated
 
@@ -44,6 +45,8 @@ def commands() -> typer.Typer:
 
 def main() -> None:
     """Entry point of the command: settings that can't be used, and brokers that don't answer, end any with a line."""
+    for library in ("aiokafka", "kafka"):  # Python shows warnings of a logger that nobody listens to
+        logging.getLogger(library).addHandler(logging.NullHandler())
     try:
         commands()()
     except ValueError as error:

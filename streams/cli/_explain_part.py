@@ -35,6 +35,7 @@ from streams.enrich.part import (
     rate_part,
 )
 from streams.enrich.tariff import View
+from streams.feeds.records import fault
 from streams.policy.duty import rates
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ def explain_part(number: str, context: Context, **stated: object) -> dict[str, A
     try:
         part = Part.model_validate({"dealer_id": "explain", "part_number": number, **stated})
     except ValidationError as error:
-        problems = "; ".join(f"{problem['loc'][0]}: {problem['msg']}" for problem in error.errors())
+        problems = "; ".join(f"{problem['loc'][0]}: {fault(problem)}" for problem in error.errors())
         return {"part_number": number, "error": problems}
     what = profile(part, find_family(part, context), context)
     rated = rate_part(part, what, context)
@@ -136,9 +137,6 @@ def show_part(found: dict[str, Any], console: Console) -> None:
     """Print the reasoning."""
     from rich.table import Table
 
-    if "error" in found:
-        console.print(found["error"], highlight=False)
-        return
     console.rule(f"{found['part_number']}  {found['description'] or ''}")
     kind = f" ({found['family_kind']} family)" if found["family_kind"] not in (None, "none") else ""
     facts_table(

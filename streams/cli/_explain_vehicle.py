@@ -30,6 +30,7 @@ from streams.enrich.threats import Threatened
 from streams.enrich.vehicle import called_for
 from streams.enrich.vehicle_duty import entry_facts, rate_vehicle, value_shares
 from streams.enrich.vehicle_profile import VehicleProfile, vehicle_profile
+from streams.feeds.records import fault
 from streams.policy.duty import DutyRates, rates
 from streams.policy.facts import Facts
 
@@ -61,7 +62,7 @@ def explain_vin(vin: str, context: Context, **stated: object) -> dict[str, Any]:
     except ValidationError as error:
         problem = error.errors()[0]
         field = str(problem["loc"][0])
-        said = vin_problem(vin) if field == "vin" else f"{field}: {problem['msg']}, got {problem['input']!r}"
+        said = vin_problem(vin) if field == "vin" else f"{field}: {fault(problem)}"
         return {"vin": vin, **_UNKNOWN, "missing_facts": [field], "error": said}
     profile = vehicle_profile(vin, record.country_of_assembly, context)
     duty = rate_vehicle(record, profile, context)
@@ -234,9 +235,6 @@ def show_vehicle(found: dict[str, Any], console: Console) -> None:
     """Print the reasoning."""
     from rich.table import Table
 
-    if "error" in found:
-        console.print(found["error"])
-        return
     name = " ".join(str(part) for part in (found["model_year"], found["make"], found["model"], found["trim"]) if part)
     console.rule(f"{found['vin']}  {name or 'not decoded'}")
     facts_table(

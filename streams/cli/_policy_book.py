@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import date
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -32,18 +31,15 @@ def policy_book(on: str | None, known_at: str | None, published: bool | None) ->
     Raises:
         typer.Exit: 2 for a day that is none; 1 where trade.policy was asked for and can't be read.
     """
+    from streams.cli._days import typed_day
     from streams.cli._lot_reading import today
     from streams.policy.book import build_book
     from streams.reference.trade import load_trade
     from streams.settings import load_settings
 
     settings = load_settings()
-    try:
-        day = date.fromisoformat(on) if on else today(settings)
-        known = date.fromisoformat(known_at) if known_at else None
-    except ValueError as error:
-        typer.echo(f"{error}; write YYYY-MM-DD", err=True)
-        raise typer.Exit(2) from error
+    day = typed_day("--on", on) if on else today(settings)
+    known = typed_day("--known-at", known_at) if known_at else None
     trade = load_trade()
     wanted = "bootstrap_servers" in settings.model_fields_set if published is None else published
     read = _read(settings, trade, asked_for=published is True) if wanted else None
@@ -58,13 +54,15 @@ def policy_book(on: str | None, known_at: str | None, published: bool | None) ->
 def _read(settings: Settings, trade: TradeReference, *, asked_for: bool) -> ReadLog | None:
     from aiokafka.errors import KafkaError
 
+    from streams.cli._brokers import is_of_kafka, what_brokers_said
     from streams.transport.desk import read_log
     from streams.transport.reading import TopicMissingError
 
     try:
         return asyncio.run(asyncio.wait_for(read_log(settings, trade), READ_SECONDS))
     except (KafkaError, TopicMissingError, TimeoutError) as error:
-        said = str(error) or f"no answer within {READ_SECONDS:.0f} s"
+        said = what_brokers_said(settings.bootstrap_servers, error) if is_of_kafka(error) else str(error)
+        said = said or f"no answer within {READ_SECONDS:.0f} s"
         if asked_for:
             typer.echo(f"trade.policy can't be read: {said}", err=True)
             raise typer.Exit(1) from error

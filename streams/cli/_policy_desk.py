@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine, Sequence
-from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
@@ -73,6 +72,7 @@ async def _withdrawal(
 
     from pydantic import ValidationError
 
+    from streams.cli._days import typed_day
     from streams.cli._lot_reading import today
     from streams.reference.trade import load_trade
     from streams.reference.trade_records import MeasureRecord
@@ -80,11 +80,7 @@ async def _withdrawal(
     from streams.transport.policy_log import in_words
 
     trade = load_trade()
-    try:
-        day = date.fromisoformat(on) if on else today(settings)
-    except ValueError as error:
-        typer.echo(f"--on: {error}; write YYYY-MM-DD", err=True)
-        raise typer.Exit(2) from error
+    day = typed_day("--on", on) if on else today(settings)
     read = await read_log(settings, trade)
     held = read.log.current(measure)
     if held is None:
@@ -254,11 +250,9 @@ def _failed(message: str) -> typer.Exit:
 
 
 def _run(work: Coroutine[Any, Any, T]) -> T:
-    from aiokafka.errors import KafkaError
-
     from streams.transport.reading import TopicMissingError
 
     try:
         return asyncio.run(work)
-    except (KafkaError, TopicMissingError) as error:
+    except TopicMissingError as error:
         raise _failed(str(error)) from error

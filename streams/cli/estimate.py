@@ -93,7 +93,8 @@ def _many(path: Path) -> None:
         reader = csv.reader(io.StringIO(content.decode("utf-8-sig"), newline=""))
         rows = [(reader.line_num, cells) for cells in reader]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        typer.echo(f"{path}: {error}", err=True)
+        said = error.strerror if isinstance(error, OSError) else f"{error}; save it as CSV UTF-8"
+        typer.echo(f"{path}: can't be read: {said}", err=True)
         raise typer.Exit(1) from error
     header = [name.strip().lower() for name in rows[0][1]] if rows else []
     absent = [name for name in REQUIRED if name not in header]

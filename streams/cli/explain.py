@@ -49,6 +49,7 @@ def explain(
 
     A vehicle's origin is the plant's country. Ranges are low / central / high. Nothing here is for customers.
     """
+    import difflib
     import sys
     from zoneinfo import ZoneInfo
 
@@ -56,6 +57,7 @@ def explain(
     from rich.console import Console
 
     from streams import reference
+    from streams.cli._days import typed_country, within
     from streams.cli._explain_part import explain_part, show_part
     from streams.cli._explain_vehicle import explain_vin, show_vehicle
     from streams.enrich.context import Context
@@ -64,9 +66,16 @@ def explain(
     if (vin is not None) + stdin + (part is not None) != 1:
         raise typer.BadParameter("give one VIN, or --stdin, or --part NUMBER")
     known = reference.load()
-    context = Context(
-        known, build_book(known.trade, on.date() if on else datetime.now(ZoneInfo("America/New_York")).date())
-    )
+    first, last = known.trade.first_day, known.trade.last_day
+    day = within("--on", on.date(), first, last) if on else datetime.now(ZoneInfo("America/New_York")).date()
+    country_of_assembly = typed_country("--country-of-assembly", country_of_assembly)
+    origin = typed_country("--origin", origin)
+    if part_family is not None and part_family not in known.materials.families:
+        near = difflib.get_close_matches(part_family, known.materials.families, cutoff=0.4)
+        said = f"--part-family: no family {part_family!r}" + (f"; near: {', '.join(near)}" if near else "")
+        typer.echo(said, err=True)
+        raise typer.Exit(2)
+    context = Context(known, build_book(known.trade, day))
     if part is not None:
         shown = explain_part(
             part,
@@ -87,6 +96,8 @@ def explain(
         )
         if as_json:
             typer.echo(orjson.dumps(shown, option=orjson.OPT_INDENT_2))
+        elif "error" in shown:
+            typer.echo(shown["error"], err=True)
         else:
             show_part(shown, Console(markup=False, emoji=False))
         if "error" in shown:
@@ -113,6 +124,8 @@ def explain(
     found = explain_vin(vin, context, **stated)
     if as_json:
         typer.echo(orjson.dumps(found, option=orjson.OPT_INDENT_2))
+    elif "error" in found:
+        typer.echo(found["error"], err=True)
     else:
         show_vehicle(found, Console(markup=False, emoji=False))
     if "error" in found:

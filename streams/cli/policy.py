@@ -168,7 +168,10 @@ def _timeline(
     _rates(book, end)
     stretches = history(book, start.line, start.origin, start.entry_date, end.entry_date, start.facts)
     if svg is not None:
-        svg.write_text(timeline_svg(f"{hts} from {start.origin}", stretches), "utf-8")
+        try:
+            svg.write_text(timeline_svg(f"{hts} from {start.origin}", stretches), "utf-8")
+        except OSError as error:
+            raise _unwritable(svg, error) from error
         typer.echo(f"wrote {svg}", err=True)
     if png is not None:
         _write_png(png, f"{hts} from {start.origin}", stretches)
@@ -186,7 +189,14 @@ def _write_png(path: Path, title: str, stretches: tuple[Stretch, ...]) -> None:
     except NotInstalled as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(1) from error
+    except OSError as error:
+        raise _unwritable(path, error) from error
     typer.echo(f"wrote {path}", err=True)
+
+
+def _unwritable(path: Path, error: OSError) -> typer.Exit:
+    typer.echo(f"{path}: can't be written: {error.strerror}", err=True)
+    return typer.Exit(1)
 
 
 def _draw(hts: str, start: Shipment, stretches: tuple[Stretch, ...]) -> None:

@@ -30,27 +30,25 @@ def register(app: typer.Typer) -> None:
         Nothing is published. Amounts are the importer's duty if the goods on the lot were entered again.
         """
         import orjson
-        from aiokafka.errors import KafkaError
         from rich.console import Console
 
+        from streams.cli._days import typed_day, within
         from streams.cli._lot_reading import today
         from streams.cli._lot_report import document, show, write_csv
         from streams.cli._policy_file import PolicyFileError
+        from streams.reference.trade import load_trade
         from streams.settings import load_settings
         from streams.transport.reading import TopicMissingError
 
         settings = load_settings()
-        try:
-            day = date.fromisoformat(on) if on else today(settings)
-        except ValueError as error:
-            typer.echo(f"--on: {error}; write YYYY-MM-DD", err=True)
-            raise typer.Exit(2) from error
+        trade = load_trade()
+        day = within("--on", typed_day("--on", on), trade.first_day, trade.last_day) if on else today(settings)
         from streams.cli._lot_reading import difference
 
         try:
             before, after, records = asyncio.run(_books(settings, file, day))
             lot = asyncio.run(difference(settings, before, after, Console(stderr=True)))
-        except (PolicyFileError, KafkaError, TopicMissingError) as error:
+        except (PolicyFileError, TopicMissingError) as error:
             typer.echo(str(error), err=True)
             raise typer.Exit(1) from error
         console = Console()
@@ -80,6 +78,7 @@ async def _books(settings: Settings, file: Path, day: date) -> tuple[Book, Book,
     from streams.transport.desk import in_order, read_log
 
     trade = load_trade()
+    read_event(file, hypothetical(day))  # a file that can't be read is told before any broker is asked
     read = await read_log(settings, trade)
     held = read.log.overrides
     before = book_of(settings, trade, day, held)

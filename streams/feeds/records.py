@@ -66,7 +66,7 @@ def validated(kind: Kind, line: int, value: bytes) -> FeedRecord | list[Problem]
         model = _MODELS[kind].__pydantic_validator__.validate_json(value)
     except ValidationError as error:
         return [
-            Problem(line, ".".join(map(str, found["loc"])) or "record", _said(_what(found), found.get("input")))
+            Problem(line, ".".join(map(str, found["loc"])) or "record", fault(found))
             for found in error.errors(include_url=False)
         ]
     dealer_id: str = model.dealer_id
@@ -109,7 +109,9 @@ def _what(error: ErrorDetails) -> str:
 _AS_TEXT = "write it as text, in quotes"
 
 
-def _said(message: str, value: object) -> str:
+def fault(error: ErrorDetails) -> str:
+    """What is wrong with a field and what to write, with the value as it came."""
+    message, value = _what(error), error.get("input")
     shown = repr(value) if isinstance(value, str | int | float | bool) else ""
     if len(shown) > 60:
         shown = shown[:57] + "..."

@@ -137,7 +137,6 @@ def test_a_us_built_cars_text_says_that_the_duty_is_in_its_parts() -> None:
     ("arguments", "words"),
     [
         ((NAUTILUS, "--msrp", "much"), "msrp_usd"),
-        ((NAUTILUS, "--country-of-assembly", "Mexico"), "country_of_assembly"),
         (("1HGCM82633A00435",), "has 16 characters"),
     ],
 )
