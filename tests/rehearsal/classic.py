@@ -12,8 +12,8 @@ from tests.rehearsal.accounts import Accounts, account
 from tests.rehearsal.fleet import Fleet, wait_until
 from tests.rehearsal.ground import Ground, SteadyLoad, load
 
-SLOW = "batch.delivered=sleep:150;batch.offsets_sent=sleep:150;seek.after=sleep:200"
-"""Transactions of 300 ms and more, and some time between the offset fetch and the first batch."""
+SLOW = "batch.delivered=sleep:300;batch.offsets_sent=sleep:300;seek.after=sleep:100"
+"""Transactions of 600 ms and more: partitions that all have just moved on change hands while the next ones are open."""
 BROKEN = "shuffle,without_drain,late_init"
 RIGHT = "shuffle,without_drain"
 WITH_DRAIN = "shuffle"

@@ -2,7 +2,7 @@
 
 shuffle        partitions change hands at every rebalance, and SIGUSR1 asks for one
 without_drain  nothing waits for the batch in work when partitions are revoked: only fencing protects
-late_init      the classic bug: a lane's producer starts at its first batch, after the committed offset was read
+late_init      the classic bug: a lane's producer starts late, at its first batch, after the committed offset was read
 next, back     the release of that name (`tests.rehearsal.releases`), with the real vehicle agent
 ahead          the worker's clock is two hours ahead
 """
@@ -21,6 +21,8 @@ from typing import Any
 from streams import failpoints
 
 AHEAD_SECONDS = 7200
+LATE_SECONDS = 0.8
+"""Longer than a slow transaction: one that was open when the offset was read is through before it would be fenced."""
 
 
 def apply(names: str) -> None:
@@ -135,6 +137,7 @@ def _late_init() -> None:
     async def start_at_first_batch(self: Any, *taken: Any) -> None:
         if not getattr(self, "started", False):
             self.started = True
+            await asyncio.sleep(LATE_SECONDS)
             await start(self.outbox)
         await work(self, *taken)
 
