@@ -87,7 +87,7 @@ class RocksState:
         self._filling: Filling | None = None
         self._reached = NO_BOOK
         self._looked_up: dict[bytes, bytes | None] = {}
-        """Heads that `held` has read since the last write: what is published is written on the same."""
+        """Heads that were read since the last write: what is published is written on the same."""
 
     # -- life
 
@@ -147,22 +147,18 @@ class RocksState:
 
     # -- reading
 
+    def look_up(self, keys: Sequence[bytes]) -> None:
+        """See PartitionState."""
+        with self._guarded() as database:
+            if len(self._looked_up) >= _LOOKED_UP_MOST:
+                self._looked_up.clear()
+            self._looked_up.update(zip(keys, database.find(keys), strict=True))
+
     def held(self, key: bytes) -> Held | None:
         """See PartitionState."""
-        # Asked for every record: without the context manager it takes half the time.
-        database = self._database
-        if database is None:
-            raise self._not_open()
-        try:
-            head = database.heads.get(key)
-        except Exception as error:
-            if not is_rocksdb(error):
-                raise
-            raise self._told(error) from error
-        looked_up = self._looked_up
-        if len(looked_up) >= _LOOKED_UP_MOST:
-            looked_up.clear()
-        looked_up[key] = head
+        if key not in self._looked_up:
+            self.look_up([key])
+        head = self._looked_up[key]
         if head is None or not is_live(head):
             return None
         held = decode_held(head)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, cast
@@ -43,6 +43,8 @@ _FRESH_FILES: Final = 8
 as much. A look-up asks the filter of each."""
 _BLOCK_BYTES: Final = 16 * 1024
 _BLOOM_BITS: Final = 10
+_BLOOM_SHARE: Final = 0.005
+"""Of a write buffer, for a filter of what is in it: 120 KB."""
 _REBUILD: Final = "REBUILD"
 _UNLOGGED: Final = WriteOptions()
 _UNLOGGED.disable_wal = True  # type: ignore[method-assign, assignment]  # a property, which its stubs take for a method
@@ -104,6 +106,9 @@ class Database:
             if (directory / _REBUILD).exists():
                 raise StateDamagedError(f"state directory {directory} was found damaged while it was in use")
             families = {name: memory.options() for name in (HEADS, CANONICAL)}
+            # Looked up for every record, and of a new key there is none.
+            families[HEADS].set_memtable_whole_key_filtering(True)
+            families[HEADS].set_memtable_prefix_bloom_ratio(_BLOOM_SHARE)
             self.meta = Rdict(str(directory), memory.options(), column_families=families)
         except Exception as error:
             if not is_rocksdb(error) and not isinstance(error, OSError):
@@ -131,6 +136,11 @@ class Database:
                 if not is_rocksdb(error):
                     raise
                 log.warning("%s", translate(error, self.directory))
+
+    def find(self, keys: Sequence[bytes]) -> list[bytes | None]:
+        """The heads of these keys, looked up together."""
+        # In raw mode they are bytes, which rocksdict's types don't know.
+        return cast("list[bytes | None]", self.heads.get(list(keys)))
 
     def write(self, batch: WriteBatch, *, logged: bool = True) -> None:
         """All of the batch or nothing; what isn't logged is there after a crash only if `flush` came before."""

@@ -6,7 +6,7 @@ partition; it belongs to its lane, and nobody else touches it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 from schemas.cloudevents import OrderKey
@@ -76,6 +76,9 @@ class PartitionState(Protocol):
     async def restore(self) -> None:
         """Bring the view to the end of the enriched partition; after the producer's start, before the first batch."""
 
+    def look_up(self, keys: Sequence[bytes]) -> None:
+        """Read ahead what `held` will be asked for: together it takes half the time."""
+
     def held(self, key: bytes) -> Held | None:
         """What was last published under `key`, without its canonical record; None for a new or a removed one."""
 
@@ -137,6 +140,9 @@ class EveryRecordNew:
 
     async def restore(self) -> None:
         """Nothing to restore."""
+
+    def look_up(self, keys: Sequence[bytes]) -> None:
+        """Nothing to read."""
 
     def held(self, key: bytes) -> Held | None:
         """Always None."""

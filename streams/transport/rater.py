@@ -201,6 +201,7 @@ class Rater:
             part = records[start : start + AT_ONCE]
             spans = [None if self._tracing is None else self._begin(found, one, self._tracing) for one in part]
             outcomes = [enrich(record.key, record.value, context) for record in part]
+            self._state.look_up([outcome.key for outcome in outcomes if not isinstance(outcome, Rejected)])
             for record, span, outcome in zip(part, spans, outcomes, strict=True):
                 if type(outcome) is Enriched:
                     outcome = self._add(found, record, outcome, book, now_ms, span)

@@ -27,6 +27,9 @@ BATCH_BYTES: Final = 900_000
 _APART_BYTES: Final = 100_000
 """Uncompressed bytes from which a batch is compressed in another thread; smaller ones take less than the way there."""
 
+ZSTD_LEVEL: Final = 2
+"""Kafka's default, 3, makes batches of enriched records 0 to 1.5% smaller and takes a quarter more time for it."""
+
 _BATCH: Final = struct.Struct(">qiibIhiqqqhii")
 """A batch before its records: base offset, length, leader epoch, magic, checksum, attributes, last offset, first and
 last time, producer id, epoch and base sequence, number of records."""
@@ -191,7 +194,7 @@ class OutgoingBatch:
         """The batch but for its checksum and its producer."""
         records = self._records
         count = records.count
-        compressed = zstd_encode(records.take())
+        compressed = zstd_encode(records.take(), ZSTD_LEVEL)
         attributes = _ZSTD | (_TRANSACTIONAL if self._transactional else 0)
         length = _BATCH.size - _LENGTH_OF + len(compressed)
         wire = bytearray(

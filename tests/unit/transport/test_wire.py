@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from types import SimpleNamespace
+from unittest.mock import patch
 
 import pytest
 from aiokafka import TopicPartition
+from aiokafka.codec import zstd_encode
 from aiokafka.consumer.fetcher import READ_COMMITTED, FetchResult, PartitionRecords
 from aiokafka.errors import CorruptRecordException
+from aiokafka.record._crecords import default_records
 from aiokafka.record.default_records import DefaultRecordBatchBuilder
 from aiokafka.record.memory_records import MemoryRecords
 from aiokafka.record.util import calc_crc32c
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from streams.transport.wire import BATCH_BYTES, OutgoingBatch, take
+from streams.transport.wire import BATCH_BYTES, ZSTD_LEVEL, OutgoingBatch, take
 
 PLACE = TopicPartition("dms.vehicles", 0)
 Row = tuple[bytes | None, bytes | None, list[tuple[str, bytes | None]], int]
@@ -49,11 +53,12 @@ def sent(rows: list[Row], *, producer: tuple[int, int, int] = (7, 1, 3), transac
 
 
 def built_by_aiokafka(rows: list[Row], producer: tuple[int, int, int], *, transactional: bool) -> bytearray:
-    """The same by aiokafka alone."""
+    """The same by aiokafka alone, but for the level of compression."""
     builder = DefaultRecordBatchBuilder(2, 4, int(transactional), *producer, 10 * BATCH_BYTES)
     for number, (key, value, headers, timestamp) in enumerate(rows):
         builder.append(number, timestamp, key, value, headers)
-    wire: bytearray = builder.build()
+    with patch.object(default_records, "zstd_encode", partial(zstd_encode, level=ZSTD_LEVEL)):
+        wire: bytearray = builder.build()
     return wire
 
 
