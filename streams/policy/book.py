@@ -60,7 +60,8 @@ class Book:
     def supposing(self, measure_id: str) -> Book:
         """This book with one measure that is not law taken as in force: the view of threats, on the book's day only.
 
-        It holds what stands on that day and nothing else, since a book of all days takes a tenth of a second to make.
+        It holds what stands on that day, as this book knows it, and nothing else, since a book of all days takes a tenth
+        of a second to make.
         """
         found = self._supposed.get(measure_id)
         if found is None:
@@ -74,8 +75,8 @@ class Book:
                     standing.append(record)
             measures = tuple(standing)
             found = self._supposed[measure_id] = replace(
-                self, known_at=None, versions=measures, measures=measures, recorded=(), _views={}, _latest=None,
-                _supposed={},
+                self, known_at=None, versions=measures, measures=measures, recorded=(), _views={},
+                _latest=View(self.trade, measures, self.known_at), _supposed={},
             )  # fmt: skip
         return found
 

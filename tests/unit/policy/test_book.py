@@ -163,6 +163,18 @@ def test_a_threat_lasts_from_its_announcement_until_it_is_dropped(day: str, show
     assert ("CN-100" in {threat.measure.id for threat in threatened(book, "8703.23", "CN")}) == shown
 
 
+@pytest.mark.parametrize("day", ["2025-03-05", "2025-04-03", "2025-04-28", "2025-09-20", "2025-11-20", "2026-05-10"])
+@pytest.mark.parametrize(("line", "origin"), [("8703.23", "MX"), ("8708.29.51", "CA"), ("8708.99.81", "CN")])
+def test_a_supposed_measure_that_does_not_touch_the_goods_adds_nothing_that_was_published_later(
+    line: str, origin: str, day: str
+) -> None:
+    # EO 14289 (published 2025-04-29, back to 2025-03-04) keeps Section 232 and IEEPA of Mexico apart.
+    now = date.fromisoformat(day)
+    book = build_book(TRADE, now, known_at=now)
+    supposed = book.supposing("232-MHDV")
+    assert rates(supposed, line, origin, now).signature == rates(book, line, origin, now).signature
+
+
 def test_a_threat_is_in_no_total() -> None:
     threats = {row.id for row in TRADE.measures if row.status in ("announced", "open", "not_implemented", "suspended")}
     book = build_book(TRADE, DAY)
