@@ -60,8 +60,8 @@ class Book:
     def supposing(self, measure_id: str) -> Book:
         """This book with one measure that is not law taken as in force: the view of threats, on the book's day only.
 
-        It holds what stands on that day, as this book knows it, and nothing else, since a book of all days takes a tenth
-        of a second to make.
+        It holds what stands on that day, as far as this book knows, and nothing else, since a book of all days takes a
+        tenth of a second to make.
         """
         found = self._supposed.get(measure_id)
         if found is None:
