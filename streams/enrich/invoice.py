@@ -245,6 +245,16 @@ def retroactive_days(book: Book) -> Mapping[str, frozenset[date]]:
     return found
 
 
+def retroactive(context: Context) -> Mapping[str, frozenset[date]]:
+    """`retroactive_days` of the context's book. Memoised."""
+    days = context.memo("retroactive_days")
+    found = days.get("all")
+    if found is None:
+        found = days.keep("all", retroactive_days(context.book))
+    assert isinstance(found, dict)
+    return found
+
+
 def invoice(
     schedule: Schedule,
     kind: GoodsKind,
@@ -258,13 +268,8 @@ def invoice(
     key = (schedule, kind, make, origin, importer is Importer.DEALER)
     found = memo.get(key)
     if found is None:
-        days = context.memo("retroactive_days")
-        retroactive = days.get("all")
-        if retroactive is None:
-            retroactive = days.keep("all", retroactive_days(context.book))
-        assert isinstance(retroactive, dict)
         through = PassThrough(context.reference.dealer, kind, make, origin, importer)
-        found = memo.keep(key, Invoice(schedule.segments, context.book.number.regime, through, retroactive))
+        found = memo.keep(key, Invoice(schedule.segments, context.book.number.regime, through, retroactive(context)))
     assert isinstance(found, Invoice)
     return found
 

@@ -12,17 +12,23 @@ from collections.abc import Sequence
 from datetime import date
 from typing import Final
 
+from pydantic import ValidationError
+
+from schemas.vehicle import Vehicle
 from streams.enrich.context import Context
-from streams.enrich.invoice import PassThrough, retroactive_days
+from streams.enrich.invoice import PassThrough, retroactive
 from streams.enrich.tariff import Schedule, Segment
 from streams.enrich.vehicle_duty import OF_AGE, RatedAs, rated_as, value_shares
 from streams.enrich.vehicle_profile import VehicleProfile, vehicle_profile
 from streams.enrich.vin import decode_vin
 
 _READINGS: Final = (b'"country_of_assembly"', b'"usmca"', b'"us_content_share"', b"\\u")
-"""What makes a record one of its own: facts that choose another reading; a field whose name may be escaped."""
+"""What may choose another reading than that of most records: facts stated; a field whose name may be escaped."""
 _VIN_LENGTH: Final = 17
 _PROTECTED: Final = b'"price_protected_until"'
+_Reading = tuple[str | None, bool | None]
+"""Country of assembly, and whether USMCA was claimed, as a record states them."""
+_NOT_STATED: Final[_Reading] = (None, None)
 
 
 class UnmovedVehicles:
@@ -33,26 +39,42 @@ class UnmovedVehicles:
         self._before = before
         self._after = after
         same_day = before.book.number.regime == after.book.number.regime
+        self._same_day = same_day
         self._own = _READINGS if same_day else (*_READINGS, _PROTECTED)
-        self._retroactive = tuple(retroactive_days(context.book) for context in (before, after))
         self._known = after.memo(f"unmoved since {before.book.number}")
+        self._alike = after.memo(f"alike since {before.book.number}")
 
     def __call__(self, key: bytes, canonical: bytes) -> bool:
         """Whether the record comes out the same under the new book; False also where only rating it can tell."""
-        for name in self._own:
-            if name in canonical:
-                return False
         if len(key) < _VIN_LENGTH or not key.isascii():
             return False  # somebody else wrote it into the topic
+        reading = _NOT_STATED
+        for name in self._own:
+            if name in canonical:
+                stated = self._stated(canonical)
+                if stated is None:
+                    return False
+                reading = stated
+                break
         vin = key[-_VIN_LENGTH:].decode()
-        pattern = decode_vin(vin, self._after).pattern
-        found = self._known.get(pattern)
+        asked = (decode_vin(vin, self._after).pattern, reading)
+        found = self._known.get(asked)
         if found is None:
-            found = self._known.keep(pattern, self._is_unmoved(vin))
+            found = self._known.keep(asked, self._is_unmoved(vin, *reading))
         return found is True
 
-    def _is_unmoved(self, vin: str) -> bool:
-        old, new = (vehicle_profile(vin, None, context) for context in (self._before, self._after))
+    def _stated(self, canonical: bytes) -> _Reading | None:
+        """What a record states; None where it has to be rated: with facts of its own, and where it can't be read."""
+        try:
+            record = Vehicle.model_validate_json(canonical)
+        except ValidationError:
+            return None
+        if record.us_content_share is not None or not (self._same_day or record.price_protected_until is None):
+            return None
+        return (record.country_of_assembly, record.usmca)
+
+    def _is_unmoved(self, vin: str, country: str | None, usmca: bool | None) -> bool:
+        old, new = (vehicle_profile(vin, country, context) for context in (self._before, self._after))
         if _says(old) != _says(new):
             return False
         if not new.what.estimated:
@@ -60,29 +82,35 @@ class UnmovedVehicles:
         year = new.facts.model_year
         if year is not None and self._after.book.day.year >= year + OF_AGE:
             return False  # its entry may be that of a vehicle of 25 years, which is another reading
-        then, now = self._rated(old, self._before), self._rated(new, self._after)
+        then, now = self._rated(usmca, old, self._before), self._rated(usmca, new, self._after)
         if (then.missing_facts, then.warnings, then.us_built) != (now.missing_facts, now.warnings, now.us_built):
             return False
         if then.schedule is None or now.schedule is None:
             return then.schedule is now.schedule
-        origin = new.origin.country
+        shared = (then.schedule, now.schedule, new.what.identity.make, new.origin.country)
+        found = self._alike.get(shared)
+        if found is None:
+            found = self._alike.keep(shared, self._rates_alike(*shared))
+        return found is True
+
+    def _rates_alike(self, then: Schedule, now: Schedule, make: str | None, origin: str | None) -> bool:
         first, second = self._before.book.day, self._after.book.day
         return (
-            _schedule(then.schedule, first, self._before.book.number.regime)
-            == _schedule(now.schedule, second, self._after.book.number.regime)
+            _schedule(then, first, self._before.book.number.regime)
+            == _schedule(now, second, self._after.book.number.regime)
             and value_shares(origin, first, self._before) == value_shares(origin, second, self._after)
-            and self._passed_on_alike(now.schedule.segments, new.what.identity.make, origin)
+            and self._passed_on_alike(now.segments, make, origin)
         )
 
     @staticmethod
-    def _rated(profile: VehicleProfile, context: Context) -> RatedAs:
+    def _rated(usmca: bool | None, profile: VehicleProfile, context: Context) -> RatedAs:
         """Over all days of the book, whatever the entry date of a record."""
-        return rated_as(None, None, context.book.trade.first_day, profile, context)
+        return rated_as(usmca, None, context.book.trade.first_day, profile, context)
 
     def _passed_on_alike(self, segments: Sequence[Segment], make: str | None, origin: str | None) -> bool:
         """Whether each change of duty has reached the invoice as far on both books' days."""
         then, now = self._before.book.number.regime, self._after.book.number.regime
-        before, after = self._retroactive
+        before, after = retroactive(self._before), retroactive(self._after)
         if any(before.get(one) != after.get(one) for one in {name for one in segments for name in _named(one)}):
             return False
         if then == now:

@@ -19,6 +19,7 @@ from streams.policy.facts import Claim, Facts
 
 if TYPE_CHECKING:
     from streams.enrich.vehicle_profile import VehicleProfile
+    from streams.reference.vehicles import UsBuilt
 
 _DAY: Final = timedelta(days=1)
 _SHARE_STEP: Final = 10_000
@@ -328,13 +329,22 @@ def entry_facts(
 def _us_built(context: Context, first: date) -> Schedule:
     """Duty in the imported parts of a US-assembled vehicle, as shares of its MSRP (fact sheet 8.15)."""
     row = context.reference.vehicles.us_built
+    began = date(min(first.year, context.book.day.year, row.first.year), 1, 1)
+    memo = context.memo("us_built")
+    found = memo.get(began)
+    if found is None:
+        found = memo.keep(began, _parts_duty(row, began))
+    return cast(Schedule, found)
+
+
+def _parts_duty(row: UsBuilt, began: date) -> Schedule:
     central = row.parts_share_central * row.parts_rate_percent_central
     low = {row.parts_measure: scaled(row.parts_share_low * row.parts_rate_percent_low)}
     parts = {row.parts_measure: scaled(central)}
     high = {row.parts_measure: scaled(row.parts_share_high * row.parts_rate_percent_high)}
     offset = {row.offset_measure: -scaled(min(row.offset_percent, central))}
     segments = [
-        Segment(date(min(first.year, context.book.day.year, row.first.year), 1, 1), {}, {}, {}),
+        Segment(began, {}, {}, {}),
         Segment(row.first, low, parts | offset, high),
         Segment(row.offset_last + _DAY, low, parts, high),
     ]

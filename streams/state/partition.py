@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Final, NamedTuple, Protocol
 
@@ -28,7 +28,7 @@ from streams.state.filling import Filling, Fresh
 from streams.state.order import NO_BOOK, book_number, is_stale
 from streams.state.outcomes import Outcome, outcomes_of, outcomes_read
 from streams.state.rocks import Database, Memory, mark_damaged, throw_away
-from streams.state.scan import scan
+from streams.state.scan import slices
 from streams.state.slices import PublishedRecord
 from streams.state.view import Gone, Held, Slice
 
@@ -161,8 +161,7 @@ class RocksState:
         head = self._looked_up[key]
         if head is None or not is_live(head):
             return None
-        held = decode_held(head)
-        return held if held.book >= self._reached else held._replace(book=self._reached)
+        return decode_held(head, None, self._reached)
 
     def canonical(self, key: bytes) -> bytes | None:
         """See PartitionState."""
@@ -188,8 +187,24 @@ class RocksState:
         leave_out: Callable[[bytes, bytes], bool] | None = None,
     ) -> Slice:
         """See PartitionState."""
+        with closing(
+            self.slices(after, limit=limit, below=below, seconds=seconds, canonical=canonical, leave_out=leave_out)
+        ) as slices_:
+            return next(slices_)
+
+    def slices(
+        self,
+        after: bytes | None = None,
+        *,
+        limit: int = 500,
+        below: BookNumber | None = None,
+        seconds: float = 0.005,
+        canonical: bool = True,
+        leave_out: Callable[[bytes, bytes], bool] | None = None,
+    ) -> Generator[Slice, None, None]:
+        """See PartitionState."""
         with self._guarded() as database:
-            return scan(
+            yield from slices(
                 database, after, limit=limit, below=below, seconds=seconds, canonical=canonical,
                 reached=self._reached, leave_out=leave_out,
             )  # fmt: skip

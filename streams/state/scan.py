@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Final, NamedTuple
 
 from streams.policy.book import BookNumber
@@ -25,7 +25,7 @@ class _Standing(NamedTuple):
     is_reached: bool
 
 
-def scan(
+def slices(
     database: Database,
     after: bytes | None,
     *,
@@ -35,32 +35,37 @@ def scan(
     canonical: bool,
     reached: BookNumber,
     leave_out: Callable[[bytes, bytes], bool] | None,
-) -> Slice:
-    """See PartitionState; `reached` is the book that all that is held is right under."""
-    ends = time.perf_counter() + seconds
-    # The smallest key after `after`.
-    first = None if after is None else after + b"\0"
-    books: dict[bytes, _Standing] = {}
-    records: list[tuple[bytes, Held]] = []
-    passed = left_out = 0
+) -> Iterator[Slice]:
+    """See PartitionState; `reached` is the book that all that is held is right under. The last has no `after`."""
+    # From the smallest key after `after` on.
+    heads = pairs(database.heads, None if after is None else after + b"\0")
     bodies = _Bodies(database) if canonical or leave_out is not None else None
-    for key, head in pairs(database.heads, first):
-        passed += 1
-        if is_live(head):
-            text = book_text(head)
-            standing = books.get(text)
-            if standing is None:
-                standing = books[text] = _standing(text, below, reached)
-            if standing.is_wanted:
-                body = bodies.of(key) if bodies is not None else None
-                if leave_out is not None and standing.is_reached and body is not None and leave_out(key, body):
-                    left_out += 1
-                else:
-                    held = decode_held(head, body if canonical else None)
-                    records.append((key, held if held.book >= reached else held._replace(book=reached)))
-        if len(records) >= limit or (not passed % _LOOK_EVERY and time.perf_counter() > ends):
-            return Slice(records, key, passed, _above(books, below), left_out)
-    return Slice(records, None, passed, _above(books, below), left_out)
+    books: dict[bytes, _Standing] = {}
+    is_through = False
+    while not is_through:
+        ends = time.perf_counter() + seconds
+        records: list[tuple[bytes, Held]] = []
+        passed = left_out = 0
+        last: bytes | None = None
+        for key, head in heads:
+            passed += 1
+            if is_live(head):
+                text = book_text(head)
+                standing = books.get(text)
+                if standing is None:
+                    standing = books[text] = _standing(text, below, reached)
+                if standing.is_wanted:
+                    body = bodies.of(key) if bodies is not None else None
+                    if leave_out is not None and standing.is_reached and body is not None and leave_out(key, body):
+                        left_out += 1
+                    else:
+                        records.append((key, decode_held(head, body if canonical else None, reached)))
+            if len(records) >= limit or (not passed % _LOOK_EVERY and time.perf_counter() > ends):
+                last = key
+                break
+        else:
+            is_through = True
+        yield Slice(records, last, passed, _above(books, below), left_out)
 
 
 def _standing(text: bytes, below: BookNumber | None, reached: BookNumber) -> _Standing:

@@ -6,7 +6,7 @@ partition; it belongs to its lane, and nobody else touches it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 from schemas.cloudevents import OrderKey
@@ -122,6 +122,18 @@ class PartitionState(Protocol):
         book, tells which are not taken.
         """
 
+    def slices(
+        self,
+        after: bytes | None = None,
+        *,
+        limit: int = 500,
+        below: BookNumber | None = None,
+        seconds: float = 0.005,
+        canonical: bool = True,
+        leave_out: Callable[[bytes, bytes], bool] | None = None,
+    ) -> Generator[Slice, None, None]:
+        """One `scan` after the other, of what was held when the first began: close it before anything is written."""
+
     def estimate(self) -> int:
         """How many keys are held, about."""
 
@@ -176,6 +188,19 @@ class EveryRecordNew:
     ) -> Slice:
         """Always through, with nothing."""
         return Slice([], None, 0)
+
+    def slices(
+        self,
+        after: bytes | None = None,
+        *,
+        limit: int = 500,
+        below: BookNumber | None = None,
+        seconds: float = 0.005,
+        canonical: bool = True,
+        leave_out: Callable[[bytes, bytes], bool] | None = None,
+    ) -> Generator[Slice, None, None]:
+        """One, with nothing."""
+        yield self.scan()
 
     def estimate(self) -> int:
         """Always 0."""

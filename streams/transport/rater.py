@@ -261,23 +261,31 @@ class Rater:
             if (canonical := self._state.canonical(key)) is not None
         ]
 
-    def rerate(self, found: Findings, key: bytes, held: Held, context: Context, since: datetime | None) -> None:
-        """Draft what becomes of a held record under the context's book; nothing where it stays as it is.
+    def rerate(
+        self, found: Findings, records: Sequence[tuple[bytes, Held]], context: Context, since: datetime | None
+    ) -> None:
+        """Draft what becomes of held records under the context's book; nothing of one that stays as it is.
 
         `since`: when the book came about, the time of what changes with it. A record that can't be published any more
         stays as it stands, and is counted.
         """
-        outcome = self._place.pipeline.enrich(key, held.canonical, context)
-        if type(outcome) is not Enriched:
-            # It came through an earlier release and would not through this one.
-            found.notes["rerate_refused"] += 1
-            return
-        order = OrderKey(held.order.topic_id, held.order.offset, context.book_text)
-        done = self._publish(found, outcome, held, order, since, NO_TIME_MS, None, int(time.time() * 1000))
-        if done is None:
-            found.unchanged += 1
-        elif done is False:
-            found.notes["rerate_too_large"] += 1
+        enrich, book = self._place.pipeline.enrich, context.book_text
+        now_ms = int(time.time() * 1000)
+        for start in range(0, len(records), AT_ONCE):
+            part = records[start : start + AT_ONCE]
+            outcomes = [enrich(key, held.canonical, context) for key, held in part]
+            for (_, held), outcome in zip(part, outcomes, strict=True):
+                if type(outcome) is not Enriched:
+                    # It came through an earlier release and would not through this one.
+                    found.notes["rerate_refused"] += 1
+                    continue
+                topic_id, offset, _ = held.order
+                order = _tuple(OrderKey, (topic_id, offset, book))
+                done = self._publish(found, outcome, held, order, since, NO_TIME_MS, None, now_ms, again=True)
+                if done is None:
+                    found.unchanged += 1
+                elif done is False:
+                    found.notes["rerate_too_large"] += 1
 
     def _begin(self, found: Findings, record: InputRecord, tracing: Tracing) -> RecordSpan | None:
         """The span of a record whose producer asked for one."""
@@ -335,10 +343,13 @@ class Rater:
         input_ms: int,
         trace: bytes | None,
         output_ms: int,
+        *,
+        again: bool = False,
     ) -> bool | None:
         """Draft an enriched record and its flags' events; None where nothing changed, False where it is too large.
 
-        `moment`: when what changed did so; None means at the input's own time.
+        `moment`: when what changed did so; None means at the input's own time. `again`: it is of the canonical record
+        that is held, which stays as it is.
         """
         # All at once: member by member takes twice as long.
         key, body, book, candidates, notes, canonical_end, updated_at, contributed = outcome
@@ -367,7 +378,7 @@ class Rater:
         if events:
             self._announce(found, key, events, order, trace)
         found.draft.add_enriched(self._enriched, made)
-        canonical = layout.canonical_of(body, canonical_end, self._owned)
+        canonical = None if again else layout.canonical_of(body, canonical_end, self._owned)
         replaces = _replaced(found, key, held)
         held = _tuple(Held, (digest, order, updated_ms, book_number(book), flags, canonical, adds, replaces))
         found.published[key] = held

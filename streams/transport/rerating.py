@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Container
+from contextlib import closing
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
@@ -105,27 +106,27 @@ class Rerating:
         if self._state.reached > book:
             raise BookBehindError(self._state.reached, book)
         found = Findings(draft, book)
+        self._next = (None, 0)
+        if self._state.reached == book:
+            return found
         after, passed = self._after, 0
         ends = time.perf_counter() + seconds
-        while self._state.reached < book:
-            part = self._state.scan(
-                after, limit=AT_ONCE, below=book, seconds=TURN_SECONDS, leave_out=self._unmoved
-            )  # fmt: skip
-            if part.above is not None:
-                if passed:
-                    # What is drafted may be in a live batch's draft and goes out with it: the next slice says so.
+        # Closed whatever happens: an open scan keeps the files of a partition that is taken away.
+        with closing(
+            self._state.slices(after, limit=AT_ONCE, below=book, seconds=TURN_SECONDS, leave_out=self._unmoved)
+        ) as parts:
+            for part in parts:
+                if part.above is not None:
+                    if passed:
+                        # What is drafted may be in a live batch's draft and goes out with it: the next slice says so.
+                        break
+                    raise BookBehindError(part.above, book)
+                self._rater.rerate(found, [one for one in part.records if one[0] not in besides], context, since)
+                found.unchanged += part.left_out
+                after, passed = part.after, passed + part.passed
+                if draft.records >= MOST_RECORDS or time.perf_counter() > ends or enough():
                     break
-                raise BookBehindError(part.above, book)
-            for key, held in part.records:
-                if key not in besides:
-                    self._rater.rerate(found, key, held, context, since)
-            found.unchanged += part.left_out
-            after, passed = part.after, passed + part.passed
-            if after is None or draft.records >= MOST_RECORDS or time.perf_counter() > ends or enough():
-                break
-            await asyncio.sleep(0)
-        else:
-            after = None
+                await asyncio.sleep(0)
         self._next = (after, passed)
         return found
 

@@ -61,6 +61,8 @@ class Remembered(EveryRecordNew):
         for key, outcome in published.items():
             if isinstance(outcome, Gone):
                 self.records.pop(key, None)
+            elif outcome.canonical is None:
+                self.records[key] = outcome._replace(canonical=self.records[key].canonical)
             else:
                 self.records[key] = outcome
         return 0
@@ -106,8 +108,7 @@ class Scene:
     def rerate(self, context: Context) -> Findings:
         self.draft = Drafted()
         found = Findings(self.draft, context.book.number)  # type: ignore[arg-type]  # what it uses
-        for key, held in sorted(self.state.records.items()):
-            self.rater.rerate(found, key, held, context, None)
+        self.rater.rerate(found, sorted(self.state.records.items()), context, None)
         return found
 
 

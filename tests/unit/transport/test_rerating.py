@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from typing import Any, cast
 
 import pytest
@@ -40,6 +40,14 @@ class Scanned(Remembered):
     def held(self, key: bytes) -> Held | None:
         found = self.records.get(key)
         return None if found is None else found._replace(book=max(found.book, self.at))
+
+    def slices(self, after: bytes | None = None, **asked: Any) -> Generator[Slice, None, None]:
+        while True:
+            part = self.scan(after, **asked)
+            yield part
+            after = part.after
+            if after is None:
+                return
 
     def scan(self, after: bytes | None = None, *, leave_out: Any = None, **asked: Any) -> Slice:
         keys = sorted(key for key in self.records if after is None or key > after)
