@@ -16,8 +16,9 @@ record waits for most of the batch before its own at the worst."""
 LEAST_SECONDS, MOST_SECONDS = 0.008, 0.040
 """A slice of re-rating beside a live batch, in its transaction. With less, a lot would never be through on a machine
 whose cores are busy with live batches alone: then each takes longer than the goal, whatever is done beside it."""
-ALONE_SECONDS: Final = 0.100
-"""A slice of re-rating where no live batch came for a while: a transaction of about a thousand records."""
+ALONE_SECONDS: Final = 0.200
+"""A slice of re-rating where no live batch came for a while: a transaction of about two thousand records. A live batch
+that comes ends it."""
 QUIET_SECONDS: Final = 1.0
 
 
