@@ -82,7 +82,7 @@ test-deploy: install ## What needs Debian packages or a container engine; names 
 	$(PY) -m pytest -m "not live" $(or $(ARGS),tests/deploy)
 
 .PHONY: test-live
-test-live: install ## Every alert and dashboard against real failures, 6 minutes on a quiet machine
+test-live: install ## Every alert and dashboard against real failures, about 5 minutes
 	$(PY) -m pytest -m live $(or $(ARGS),tests/deploy)
 
 .PHONY: soak

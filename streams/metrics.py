@@ -298,6 +298,11 @@ BROKERS_ASKED = Metric(
     "Unix time of the last answer of the brokers; 0 before the first.",
     unit="seconds",
 )
+LAG_DENIED = Metric(
+    "lotrisk_lag_questions_denied_total",
+    Kind.COUNTER,
+    "Questions of the exporter that the brokers refused since its user lacks a right.",
+)
 GROUP_LAG = Metric(
     "lotrisk_group_lag_records",
     Kind.GAUGE,
@@ -318,6 +323,6 @@ GROUP_COMMITTED = Metric(
 GROUP_END = Metric("lotrisk_group_end_offset", Kind.GAUGE, "End of the partition.", _LANE)
 
 LAG_CATALOGUE: tuple[Metric, ...] = (
-    BROKERS_UP, BROKERS_ASKED, GROUP_LAG, GROUP_COMMITTED_AGE, GROUP_COMMITTED, GROUP_END,
+    BROKERS_UP, BROKERS_ASKED, LAG_DENIED, GROUP_LAG, GROUP_COMMITTED_AGE, GROUP_COMMITTED, GROUP_END,
 )  # fmt: skip
 """What the lag exporter exposes, a process of its own."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import sys
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,6 @@ ROOT = Path(__file__).resolve().parents[2]
 DATA = ROOT / "build" / "deploy" / "dashboards.json"
 COLUMNS = 24
 MOST_SERIES = 8
-GAP_SECONDS = 6.0
 UNIT = {
     "cps": "{:g}/s",
     "s": "{:g} s",
@@ -44,8 +44,9 @@ def _value(unit: str, value: float) -> str:
 def _with_gaps(points: list[list[float]]) -> list[list[float]]:
     """The points, with a hole where some are missing, as Grafana shows it."""
     shown: list[list[float]] = []
+    step = min((after[0] - before[0] for before, after in pairwise(points)), default=0.0)
     for at, value in points:
-        if shown and at - shown[-1][0] > GAP_SECONDS:
+        if shown and at - shown[-1][0] > 2.5 * step:
             shown.append([at, float("nan")])
         shown.append([at, value])
     return shown
@@ -97,7 +98,7 @@ def draw(board: dict[str, Any], path: Path) -> None:
         points[-1][0] for row in board["rows"] for panel in row["panels"] for _, points in panel["series"] if points
     )
     figure = plt.figure(figsize=(15, 2.9 * len(lines) + 0.6), facecolor="#111217", layout="constrained")
-    figure.suptitle(f"{board['title']} (seconds since the failures began)", fontsize=14, color="#eee")
+    figure.suptitle(f"{board['title']} (seconds; one stage's failures after the other's)", fontsize=14, color="#eee")
     grid = figure.add_gridspec(len(lines), COLUMNS)
     for y, line in enumerate(lines):
         x = 0

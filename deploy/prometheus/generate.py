@@ -54,8 +54,8 @@ policy book that cannot be trusted. `page` wakes somebody, `ticket` waits for th
 `deploy/prometheus/rules.py` takes the metrics' names from the catalogue and writes `deploy/prometheus/rules.yml`,
 `prometheus.yml` and `alertmanager.yml`. `make test-deploy` runs promtool on each rule (it fires, and it does not);
 `make test-live` starts a real Prometheus and Alertmanager on real workers, with the same rules at a pace of 60
-(a minute takes a second; slower where the machine has other work), makes each failure happen and waits for the alert to
-arrive at a webhook and to resolve: [what it saw](alerts-tried.md).
+(a minute takes a second; slower where the machine has other work), three times side by side as most is waiting. It
+makes each failure happen and waits for the alert to arrive at a webhook and to resolve: [what it saw](alerts-tried.md).
 
 Alerts that another one explains are held back:
 

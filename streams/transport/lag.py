@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
+from typing import Any
 
 from kafka import KafkaAdminClient, KafkaConsumer, TopicPartition
 from kafka.admin import OffsetSpec
@@ -16,6 +17,8 @@ from kafka.errors import (
     GroupIdNotFoundError,
     NotCoordinatorError,
     TopicAuthorizationFailedError,
+    UnknownTopicOrPartitionError,
+    for_code,
 )
 from kafka.structs import OffsetAndMetadata
 
@@ -63,8 +66,7 @@ def group_lag(settings: Settings, topics: Sequence[str], *, timeout_seconds: flo
     try:
         wanted = [
             TopicPartition(topic["name"], partition["partition_index"])
-            for topic in admin.describe_topics()
-            if topic["name"] in topics
+            for topic in _seen(admin.describe_topics(list(topics)))
             for partition in topic["partitions"]
         ]
         if not wanted:
@@ -142,6 +144,15 @@ class GroupLag:
                         empty.add(tp)
                         break
         return empty
+
+
+def _seen(described: Iterable[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
+    """The topics that exist; one that the principal may not see is an error, where a list of all would leave it out."""
+    for topic in described:
+        if not topic["error_code"]:
+            yield topic
+        elif topic["error_code"] != UnknownTopicOrPartitionError.errno:
+            raise for_code(topic["error_code"])(topic["name"])
 
 
 def _committed(

@@ -12,9 +12,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 
-from kafka.errors import KafkaError
+from kafka.errors import GroupAuthorizationFailedError, KafkaError, TopicAuthorizationFailedError
 from prometheus_client import CollectorRegistry
-from prometheus_client.metrics_core import GaugeMetricFamily
+from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.metrics_core import Metric as Family
 
 from streams.metrics import (
@@ -25,6 +25,8 @@ from streams.metrics import (
     GROUP_END,
     GROUP_LAG,
     LAG_CATALOGUE,
+    LAG_DENIED,
+    Kind,
     Metric,
 )
 from streams.progress import Progress
@@ -49,6 +51,8 @@ class LagView:
         self._asked_at = clock()
         self._answered_at = 0.0
         self._up = False
+        self._refused = ""
+        self._denied = 0
         self._lags: tuple[PartitionLag, ...] = ()
         self._progress: dict[tuple[str, int], Progress] = {}
 
@@ -60,25 +64,38 @@ class LagView:
             key = (lag.topic, lag.partition)
             progress = found[key] = known.get(key) or Progress()
             progress.update(now=now, committed=lag.end - lag.lag, end=lag.end)
-        self._progress, self._lags, self._up = found, tuple(lags), True
+        self._progress, self._lags, self._up, self._refused = found, tuple(lags), True, ""
 
     def unanswered(self) -> None:
         """The brokers could not be asked."""
         self._asked_at = self._clock()
         self._up = False
+        self._refused = ""
         self._lags = ()
+
+    def denied(self, error: KafkaError) -> None:
+        """The brokers answered that this user may not ask."""
+        self.unanswered()
+        self._refused = str(error)
+        self._denied += 1
 
     # -- Prometheus
 
     def describe(self) -> Iterable[Family]:
         """The families without samples, for the registry's check of names."""
-        return [GaugeMetricFamily(metric.name, metric.help, labels=metric.labels) for metric in LAG_CATALOGUE]
+        return [
+            (CounterMetricFamily if metric.kind is Kind.COUNTER else GaugeMetricFamily)(
+                metric.name, metric.help, labels=metric.labels
+            )
+            for metric in LAG_CATALOGUE
+        ]
 
     def collect(self) -> Iterator[Family]:
         """Everything as it stands, for a scrape."""
         now, lags, progress = self._clock(), self._lags, self._progress
         yield GaugeMetricFamily(BROKERS_UP.name, BROKERS_UP.help, value=float(self._up))
         yield GaugeMetricFamily(BROKERS_ASKED.name, BROKERS_ASKED.help, value=self._answered_at)
+        yield CounterMetricFamily(LAG_DENIED.name, LAG_DENIED.help, value=self._denied)
         shown: tuple[tuple[Metric, Callable[[PartitionLag], float]], ...] = (
             (GROUP_LAG, lambda lag: lag.lag),
             (GROUP_COMMITTED_AGE, lambda lag: progress.get((lag.topic, lag.partition), Progress()).stuck_seconds(now)),
@@ -99,7 +116,9 @@ class LagView:
         return (f"the brokers were last asked {silent:.0f} s ago",) if silent > self._stuck_seconds else ()
 
     def not_ready(self) -> tuple[str, ...]:
-        """The brokers don't answer."""
+        """The brokers don't answer, or not this user."""
+        if self._refused:
+            return (f"the brokers refuse this user: {self._refused}",)
         return () if self._up else ("the brokers do not answer",)
 
     def status(self) -> Mapping[str, JSON]:
@@ -135,6 +154,9 @@ def keep_asking(view: LagView, ask: Ask, every_seconds: float) -> asyncio.Future
         while not loop.is_closed():
             try:
                 tell: Callable[[], None] = partial(view.answered, ask())
+            except (TopicAuthorizationFailedError, GroupAuthorizationFailedError) as error:
+                log.warning("the brokers refuse this user: %r", error)
+                tell = partial(view.denied, error)
             except (KafkaError, OSError) as error:
                 log.warning("the brokers did not answer: %r", error)
                 tell = view.unanswered

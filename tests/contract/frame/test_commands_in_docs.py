@@ -16,7 +16,17 @@ from tests.contract.frame.generated import ROOT
 from tests.contract.frame.test_links import PAGES
 
 BLOCK = re.compile(r"^```(?:sh|shell|bash|console)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+INDENTED = re.compile(r"^ {4}(\S.*)$", re.MULTILINE)
 INLINE = re.compile(r"`((?:make|lotrisk) [^`\n]+)`")
+OURS = re.compile(r"(?:^|[|] )(?:[A-Z_]+=\S+ )*((?:make|lotrisk) .*)")
+"""A command of ours in a line of a shell: variables may stand before it, and what it reads."""
+
+
+def lines_to_type(text: str) -> list[str]:
+    """The lines of a page's shell blocks, fenced or indented, without the remark at the end."""
+    fenced = "\n".join(block.replace("\\\n", " ") for block in BLOCK.findall(text)).splitlines()
+    indented = INDENTED.findall(re.sub(r"^```.*?^```", "", text, flags=re.MULTILINE | re.DOTALL))
+    return [line for raw in (*fenced, *indented) if (line := re.split(r"\s+#(?:\s|$)", raw)[0].strip())]
 
 
 def commands() -> list[tuple[str, str, bool]]:
@@ -24,10 +34,8 @@ def commands() -> list[tuple[str, str, bool]]:
     found = set()
     for name in PAGES:
         text = (ROOT / name).read_text(encoding="utf-8")
-        blocks = "\n".join(block.replace("\\\n", " ") for block in BLOCK.findall(text))
-        lines = [(line.split(" #")[0].strip(), True) for line in blocks.splitlines()]
-        lines += [(line, False) for line in INLINE.findall(BLOCK.sub("", text))]
-        found |= {(name, line, whole) for line, whole in lines if line.startswith(("make ", "lotrisk "))}
+        found |= {(name, ours[1], True) for line in lines_to_type(text) if (ours := OURS.search(line))}
+        found |= {(name, line, False) for line in INLINE.findall(BLOCK.sub("", text))}
     return sorted(found)
 
 

@@ -110,19 +110,10 @@ def test_after_failures_a_panel_of_trouble_is_not_all_zero(
 
 
 def series_of(query: panels.Query, tried: Tried) -> list[tuple[str, list[tuple[float, float]]]]:
-    """Legend and points (seconds since the run's begin, value) of a query over the run."""
-    step = max(1.0, (tried.ended - tried.began) / POINTS)
-    found = tried.stage.query_range(as_grafana_would(query.expr), tried.began, tried.ended, step)
+    """Legend and points (seconds, value) of a query over the run."""
     return [
-        (
-            legend_of(query.legend, series["metric"]),
-            [
-                (float(at) - tried.began, float(value))
-                for at, value in series["values"]
-                if value not in ("NaN", "+Inf", "-Inf")
-            ],
-        )
-        for series in found
+        (legend_of(query.legend, labels), points)
+        for labels, points in tried.series(as_grafana_would(query.expr), POINTS)
     ]
 
 

@@ -41,15 +41,17 @@ BEFORE = "2026-10-15T00:00Z"
 VINS = ("1HGCM82633A004352", "1M8GDM9AXKP042788", "3VWEW7BU9TM339447")
 VEHICLES_A_SECOND, PARTS_A_SECOND = 120, 10
 RESTART_SECONDS = 1.0
+START_DEADLINE_SECONDS = 120.0
+SCALES = (60, 40, 30, 24, 20, 15)
 
 
-def pace_of_the_machine() -> rules.Pace:
-    """A minute in a second where the machine is free, in two where others work on it.
+def pace_for(start_seconds: float) -> rules.Pace:
+    """A minute in a second where workers start quickly, slower where the machine has other work.
 
-    A start takes as long as it takes: the windows must be wide enough to see before and after it.
+    A start takes as long as it takes: a window of a quarter of an hour must see before and after it. `start_seconds` is
+    what it took when all started at once, longer than for one alone.
     """
-    waiting = os.getloadavg()[0] / (os.cpu_count() or 1)
-    scale = 60 if waiting < 1.5 else 30
+    scale = next((scale for scale in SCALES if 15 * rules.MINUTE / scale >= 1.5 * start_seconds), SCALES[-1])
     return rules.Pace(scale=scale, scrape_seconds=60 / scale)
 
 
@@ -120,6 +122,10 @@ class Pod:
         log = self._logs / f"{self.name}-{self._starts:02d}.log"
         self.process = WorkerProcess(self.name, list(command), {**self.environment, **more}, log)
 
+    def is_ready(self) -> bool:
+        """Whether the worker has said so since its last start."""
+        return self.process is not None and "worker ready" in self.process.said()
+
     def look(self) -> None:
         """What an orchestrator does every so often."""
         with self._lock:
@@ -149,7 +155,7 @@ class Pod:
 
 
 class Stage:
-    """Everything, running; a context manager."""
+    """Everything, running, and watched once that is asked for; a context manager."""
 
     def __init__(self, directory: Path, prometheus: str, alertmanager: str) -> None:
         self._directory = directory
@@ -157,7 +163,9 @@ class Stage:
         self._stack = ExitStack()
         self._over = threading.Event()
         self.bad_share = 0.0
-        self.pace = pace_of_the_machine()
+        self.pace = rules.Pace()
+        self.start_seconds = 0.0
+        self.names: Mapping[str, str] = {}
 
     def __enter__(self) -> Self:
         try:
@@ -188,6 +196,7 @@ class Stage:
         for _ in range(5):
             ports.append(free_port(ports))
         a, b, lag, prometheus, alertmanager = ports
+        self.names = {f"127.0.0.1:{a}": "worker-a", f"127.0.0.1:{b}": "worker-b", f"127.0.0.1:{lag}": "lag"}
         common = {
             **{name: value for name, value in os.environ.items() if not name.startswith("LOTRISK_")},
             "LOTRISK_BOOTSTRAP_SERVERS": self.kafka.bootstrap_servers,
@@ -216,18 +225,23 @@ class Stage:
         self.workers = (self.a, self.b)
         for pod in (self.a, self.b, self.lag):
             self._stack.callback(pod.end, signal.SIGKILL)
+        began = time.monotonic()
+        for pod in (self.a, self.b, self.lag):
             pod.start()
+        wait_until(lambda: all(pod.is_ready() for pod in self.workers), START_DEADLINE_SECONDS, what=self.said)
+        self.start_seconds = time.monotonic() - began
         self._in_background(self._orchestrate)
         self._in_background(self._traffic)
-        self._start_monitoring(
-            {rules.WORKERS: [f"127.0.0.1:{a}", f"127.0.0.1:{b}"], rules.EXPORTER: [f"127.0.0.1:{lag}"]},
-            prometheus,
-            alertmanager,
-        )
+        self._targets = {rules.WORKERS: [f"127.0.0.1:{a}", f"127.0.0.1:{b}"], rules.EXPORTER: [f"127.0.0.1:{lag}"]}
+        self._monitors = prometheus, alertmanager
 
-    def _start_monitoring(self, targets: configuration.Targets, prometheus: int, alertmanager: int) -> None:
+    def watch(self, pace: rules.Pace) -> None:
+        """Start Prometheus and Alertmanager with the rules at a pace."""
+        self.pace = pace
+        prometheus, alertmanager = self._monitors
+        targets = self._targets
         verified = datetime.combine(load().trade.verified, datetime.min.time(), UTC)
-        pace = replace(self.pace, verified_days=(datetime.now(UTC) - verified).days + 30)
+        pace = replace(pace, verified_days=(datetime.now(UTC) - verified).days + 30)
         config = self._directory
         (config / "rules.yml").write_text(to_yaml(rules.document(pace)), "utf-8")
         (config / "alertmanager.yml").write_text(to_yaml(configuration.alertmanager(pace, self.webhook.url)), "utf-8")
@@ -290,7 +304,9 @@ class Stage:
                     producer.send(vehicles, value, key=f"{dealer}:{vin}".encode())
                 for _ in range(PARTS_A_SECOND // 10):
                     part = {"dealer_id": f"d{number % 50}", "part_number": "04152-YZZA1", "description": "OIL FILTER",
-                            "country_of_origin": "US", "cost_usd": f"{number % 40}.10"}  # fmt: skip
+                            "cost_usd": f"{number % 40}.10"}  # fmt: skip
+                    if number // 1000 % 2:  # else it has no known origin: a flag rises, and is cleared again
+                        part["country_of_origin"] = "US"
                     producer.send(parts, json.dumps(part).encode(), key=f"d{number % 50}:04152-YZZA1".encode())
         producer.close(timeout=2)
 

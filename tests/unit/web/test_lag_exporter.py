@@ -7,7 +7,7 @@ import time
 from collections.abc import Sequence
 
 import pytest
-from kafka.errors import KafkaConnectionError
+from kafka.errors import GroupAuthorizationFailedError, KafkaConnectionError, KafkaError, TopicAuthorizationFailedError
 from prometheus_client import CollectorRegistry
 
 from streams.metrics import LAG_CATALOGUE
@@ -94,6 +94,24 @@ def test_without_an_answer_there_is_no_lag_and_the_brokers_are_down(view: LagVie
     assert value(registry, "lotrisk_group_committed_age_seconds") == 30, "it stood still while nobody answered"
 
 
+def test_a_refusal_is_counted_and_said_until_there_is_an_answer(view: LagView) -> None:
+    registry = register(view)
+    assert value(registry, "lotrisk_lag_questions_denied_total", None) == 0
+    view.denied(TopicAuthorizationFailedError(TOPIC))
+    view.denied(TopicAuthorizationFailedError(TOPIC))
+    assert value(registry, "lotrisk_lag_questions_denied_total", None) == 2
+    assert value(registry, "lotrisk_brokers_up", None) == 0
+    (reason,) = view.not_ready()
+    assert "refuse this user" in reason
+    assert TOPIC in reason
+    view.unanswered()
+    assert view.not_ready() == ("the brokers do not answer",)
+    view.denied(GroupAuthorizationFailedError("lotrisk"))
+    view.answered([lag(1, 1)])
+    assert view.not_ready() == ()
+    assert value(registry, "lotrisk_lag_questions_denied_total", None) == 3
+
+
 def test_a_partition_that_is_gone_is_shown_no_more(view: LagView) -> None:
     registry = register(view)
     view.answered([lag(1, 1), lag(2, 2, partition=1)])
@@ -104,10 +122,12 @@ def test_a_partition_that_is_gone_is_shown_no_more(view: LagView) -> None:
 def test_exactly_the_catalogue_is_exposed(view: LagView) -> None:
     view.answered([lag(1, 3)])
     families = {family.name: family for family in register(view).collect()}
-    assert set(families) == {metric.name for metric in LAG_CATALOGUE}
+    assert set(families) == {metric.name.removesuffix("_total") for metric in LAG_CATALOGUE}
     for metric in LAG_CATALOGUE:
-        assert families[metric.name].documentation == metric.help
-        for sample in families[metric.name].samples:
+        family = families[metric.name.removesuffix("_total")]
+        assert family.documentation == metric.help
+        for sample in family.samples:
+            assert sample.name == metric.name
             assert set(sample.labels) == set(metric.labels)
 
 
@@ -129,15 +149,20 @@ def test_status_tells_what_is_shown(view: LagView) -> None:
 
 
 def test_brokers_that_come_and_go_are_asked_again(clock: Clock) -> None:
-    answers = [[lag(0, 1)], KafkaConnectionError(), OSError("no route"), [lag(1, 1)]]
-    seen: list[bool] = []
+    answers = [
+        [lag(0, 1)], KafkaConnectionError(), OSError("no route"), TopicAuthorizationFailedError(TOPIC), [lag(1, 1)]
+    ]  # fmt: skip
+    seen: list[str] = []
 
     class Told(LagView):
         def answered(self, lags: Sequence[PartitionLag]) -> None:
-            seen.append(True)
+            seen.append("answered")
 
         def unanswered(self) -> None:
-            seen.append(False)
+            seen.append("unanswered")
+
+        def denied(self, error: KafkaError) -> None:
+            seen.append("denied")
 
     def ask() -> Sequence[PartitionLag]:
         answer = answers.pop(0) if answers else []
@@ -148,12 +173,12 @@ def test_brokers_that_come_and_go_are_asked_again(clock: Clock) -> None:
     async def run() -> None:
         keep_asking(Told(clock, 60), ask, 0.001)
         deadline = time.monotonic() + 10
-        while len(seen) < 4:
+        while len(seen) < 5:
             assert time.monotonic() < deadline, seen
             await asyncio.sleep(0.001)
 
     asyncio.run(run())
-    assert seen[:4] == [True, False, False, True]
+    assert seen[:5] == ["answered", "unanswered", "unanswered", "denied", "answered"]
 
 
 def test_what_nobody_foresaw_ends_the_exporter(view: LagView) -> None:
