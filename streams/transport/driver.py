@@ -41,6 +41,9 @@ SUPPORTED = {"faust-streaming": "0.15.3", "aiokafka": "0.14.0"}
 
 FETCH_MAX_WAIT_MS = 100
 """Longest poll of the broker; Faust's 1,500 would hold back a partition whose neighbours are idle."""
+GATHER_MS, GATHER_BYTES = 20, 65_536
+"""In exactly once, while records come: how long the broker gathers, and how much, before it answers a fetch. A lane
+takes its next batch tens of milliseconds later anyway, and an answer costs as much for one record as for a hundred."""
 HEARTBEAT_SECONDS = 2.0
 """Longest pause between heartbeats: by one of them a member learns that others came or went."""
 LEAVE_SECONDS = 3.0
@@ -121,7 +124,12 @@ class ConsumerThread(stock.AIOKafkaConsumerThread):  # type: ignore[misc]  # Fau
         if consumer._closed or fetcher._closed:
             raise ConsumerStoppedError
         with fetcher._subscriptions.fetch_context():
-            return await wire.fetched(fetcher, active_partitions, timeout or 0.0, max_records or POLL_RECORDS)
+            found = await wire.fetched(fetcher, active_partitions, timeout or 0.0, max_records or POLL_RECORDS)
+        if cast(Host, self.app).settings.processing_guarantee is ProcessingGuarantee.EXACTLY_ONCE:
+            gathers = bool(found)
+            fetcher._fetch_min_bytes = GATHER_BYTES if gathers else 1
+            fetcher._fetch_max_wait_ms = GATHER_MS if gathers else FETCH_MAX_WAIT_MS
+        return found
 
     def close(self) -> None:
         """Faust calls this when a rebalance meets a stop: it would close the connections, and the group not be left."""

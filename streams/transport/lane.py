@@ -36,8 +36,9 @@ BOOK_WAIT_SECONDS = 0.2
 BOOK_PATIENCE = 150
 """How often a newer book is waited for that another worker has already rated records under: half a minute in all."""
 
-MOST_REST_SECONDS = 0.050
-"""After a transaction a lane lets its next batch grow for as long as that took, and not longer than this."""
+REST_TIMES, MOST_REST_SECONDS = 2.0, 0.080
+"""After a transaction a lane lets its next batch grow for twice as long as that took, and not longer than this: lanes
+that are always in a transaction take all of the processor for small ones."""
 
 
 class _Turn:
@@ -361,7 +362,7 @@ class Lane:
         if self.outbox.transactional_id is not None:
             taken = time.perf_counter() - sent
             self.metrics.transaction(taken)
-            self._rests_until = time.monotonic() + min(taken, MOST_REST_SECONDS)
+            self._rests_until = time.monotonic() + min(REST_TIMES * taken, MOST_REST_SECONDS)
         published = found.published if slice_ is None else {**found.published, **slice_.published}
         if landed is not None:
             self.state.apply(published, landed.position, first=landed.first)

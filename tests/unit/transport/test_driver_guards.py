@@ -186,6 +186,9 @@ def test_fetching_is_still_done_as_it_is_done_here() -> None:
     asked = source(stock.AIOKafkaConsumerThread._fetch_records)
     for said in ("consumer._fetcher", "consumer._closed or fetcher._closed", "fetcher._subscriptions.fetch_context()"):
         assert said in asked
+    request = source(Fetcher._get_actions_per_node)
+    for said in ("self._fetch_max_wait_ms,", "self._fetch_min_bytes,"):
+        assert said in request, said
     loop = source(Fetcher.fetched_records)
     for said in (
         "self._subscriptions.reassignment_in_progress", "self._subscriptions.wait_for_assignment()",

@@ -1,4 +1,4 @@
-"""After a transaction a lane lets the next batch grow for as long as that took; a full one is taken at once."""
+"""After a transaction a lane lets the next batch grow for twice as long as that took; a full one is taken at once."""
 
 from __future__ import annotations
 
