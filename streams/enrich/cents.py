@@ -31,6 +31,12 @@ def cents(dollars: str) -> int:
     return int(whole) * 100 + (int(part.ljust(2, "0")) if part else 0)
 
 
+def price_cents(dollars: str | None) -> int | None:
+    """A price in cents; None without one. Systems write 0 where they have no price: a car or part that costs nothing
+    is not taken for one that owes nothing."""
+    return (cents(dollars) or None) if dollars is not None else None
+
+
 def scaled(rate_percent: Decimal) -> int:
     """Percent as millionths of a percent, half up."""
     return int((rate_percent * RATE_STEP + Decimal("0.5")) // 1)

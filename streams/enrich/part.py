@@ -12,7 +12,7 @@ from schemas.enriched import OWNED_FIELDS_PART
 from schemas.fields import Confidence, PartKind
 from schemas.part import Part
 from streams.enrich.bill import part_bill
-from streams.enrich.cents import Cents, cents, usd
+from streams.enrich.cents import Cents, price_cents, usd
 from streams.enrich.context import Context, Memo
 from streams.enrich.cost import NOTHING, UNKNOWN, change_json, part_change, part_cost_date, part_goods_kind
 from streams.enrich.exposure import Exposure, exposure, weakest
@@ -193,10 +193,10 @@ def entry_dates(part: Part, context: Context) -> tuple[date | None, date | None]
 def customs_value(part: Part, context: Context) -> Cents | None:
     """Customs value of one unit in cents, from the dealer's cost and the part's kind; a core deposit is no price."""
     kind = _KIND.get(part.part_kind)
-    if kind is None or part.cost_usd is None or part.country_of_origin == DOMESTIC:
+    cost = price_cents(part.cost_usd)
+    if kind is None or cost is None or part.country_of_origin == DOMESTIC:
         return None
     low, central, high = context.reference.materials.part_value_shares[kind].ten_thousandths
-    cost = cents(part.cost_usd)
     return ((cost * low + 5_000) // 10_000, (cost * central + 5_000) // 10_000, (cost * high + 5_000) // 10_000)
 
 
@@ -252,7 +252,7 @@ def duty_facts(part: Part, rated: Rated) -> list[str]:
     if part.qty_on_hand is None:
         missing.append("qty_on_hand")
     if part.country_of_origin != DOMESTIC:
-        if part.cost_usd is None:
+        if price_cents(part.cost_usd) is None:
             missing.append("cost_usd")
         if part.part_kind is None:
             missing.append("part_kind")

@@ -8,7 +8,7 @@ from typing import Final, cast
 
 from schemas.fields import Confidence
 from schemas.part import Part
-from streams.enrich.cents import cents
+from streams.enrich.cents import price_cents
 from streams.enrich.context import Context
 from streams.enrich.exposure import Exposure
 from streams.enrich.flags import (
@@ -77,9 +77,7 @@ def part_flags(
 ) -> tuple[Candidate, ...]:
     """The part's flags, at most one a type. `missing_facts`: those of duty and cost date."""
     rules = context.reference.materials.thresholds
-    stock = Stock(
-        part.qty_on_hand, part.demand_12m, part.days_supply, cents(part.cost_usd) if part.cost_usd is not None else None
-    )
+    stock = Stock(part.qty_on_hand, part.demand_12m, part.days_supply, price_cents(part.cost_usd))
     found: list[Candidate | None] = []
     if origin is None:
         found.append(origin_unknown(rules["origin_unknown"]))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from schemas.part import Part
-from streams.enrich.cents import Cents, cents
+from streams.enrich.cents import Cents, price_cents
 from streams.enrich.contribution import UNITS, UNKNOWN, Contribution, Threat, amounts, encode_cell
 
 if TYPE_CHECKING:
@@ -25,8 +25,9 @@ def part_contribution(part: Part, what: PartProfile, duty: PartDuty, change: Cen
     if cell is None:
         cell = what.cells.keep((measures, quantity is None), _cell(what, measures, counted=quantity is not None))
     value = None
-    if quantity is not None and part.cost_usd is not None:
-        value = round(cents(part.cost_usd) * quantity)
+    cost = price_cents(part.cost_usd)
+    if quantity is not None and cost is not None:
+        value = round(cost * quantity)
     return Contribution(
         cell,
         amounts(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, cast
 
 from schemas.fields import Importer, StockClass
 from schemas.vehicle import Vehicle
-from streams.enrich.cents import Cents, cents, scaled, usd
+from streams.enrich.cents import Cents, price_cents, scaled, usd
 from streams.enrich.context import Context
 from streams.enrich.cost import vehicle_change, vehicle_cost_date
 from streams.enrich.invoice import CostDate, Expected, Invoice, invoice
@@ -102,11 +102,9 @@ def rate_vehicle(record: Vehicle, profile: VehicleProfile, context: Context) -> 
     of_age = window is not None and year is not None and window[0].year >= year + OF_AGE
     rated = rated_as(fields["usmca"], fields["us_content_share"], first, profile, context, of_age=of_age)
     missing: list[str] = []
-    price = None
-    if msrp is None:
+    price = price_cents(msrp)
+    if price is None:
         missing.append("msrp_usd")
-    else:
-        price = cents(msrp)
     if stock_class is None:
         missing.append("stock_class")
     if window is None:

@@ -7,7 +7,7 @@ from datetime import date
 from typing import Final
 
 from schemas.vehicle import Vehicle
-from streams.enrich.cents import cents
+from streams.enrich.cents import price_cents
 from streams.enrich.classify import VehicleClass
 from streams.enrich.context import Context
 from streams.enrich.flags import Candidate, not_saleable, origin_unknown, replacement_cost_up
@@ -78,7 +78,6 @@ def vehicle_flags(
     if origin is None:
         found.append(origin_unknown(rules["origin_unknown"]))
     if sale:
-        price = record.invoice_usd or record.msrp_usd
         found.append(
             not_saleable(
                 rules["not_saleable"],
@@ -88,7 +87,7 @@ def vehicle_flags(
                 model_year=model_year,
                 origin=origin,
                 stock_class=record.stock_class,
-                cost_cents=cents(price) if price is not None else None,
+                cost_cents=price_cents(record.invoice_usd) or price_cents(record.msrp_usd),
             )
         )
     if rises:
@@ -96,7 +95,7 @@ def vehicle_flags(
             replacement_cost_up(
                 rules["replacement_cost_up"],
                 expected,
-                msrp_cents=cents(record.msrp_usd) if record.msrp_usd is not None else None,
+                msrp_cents=price_cents(record.msrp_usd),
                 stock_class=record.stock_class,
                 market_days_supply=record.market_days_supply,
                 act_by=still_to_come(record.price_protected_until, context.book.number.regime),

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from schemas.fields import StockClass
 from schemas.vehicle import Vehicle
-from streams.enrich.cents import cents
+from streams.enrich.cents import price_cents
 from streams.enrich.contribution import UNITS, UNKNOWN, Contribution, Threat, amounts, encode_cell
 from streams.enrich.vehicle_duty import Priced, VehicleTariff
 
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
 def vehicle_contribution(record: Vehicle, profile: VehicleProfile, duty: VehicleTariff, priced: Priced) -> Contribution:
     """One unit, at its invoice price, else its MSRP."""
-    price = record.invoice_usd or record.msrp_usd
     stock = record.stock_class
     threats: tuple[Threat, ...] = ()
     measures: tuple[str, ...] = ()
@@ -32,7 +31,7 @@ def vehicle_contribution(record: Vehicle, profile: VehicleProfile, duty: Vehicle
             cell,
             amounts(
                 UNITS,
-                cents(price) if price is not None else None,
+                price_cents(record.invoice_usd) or price_cents(record.msrp_usd),
                 priced.landed,
                 priced.replacement,
                 duty.expected.usd_cents if duty.expected is not None else None,

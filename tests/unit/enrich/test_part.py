@@ -163,6 +163,14 @@ def test_unknown_family_on_a_known_line_still_has_its_duty() -> None:
     assert part["tariff"]["importer_duty"]["replacement"]["total_usd"] is not None
 
 
+@pytest.mark.parametrize("zero", ["0", "0.00"])
+def test_a_cost_of_zero_is_no_cost(zero: str) -> None:
+    found, none = enriched(cost_usd=zero), enriched(cost_usd=None)
+    assert found["tariff"] == none["tariff"]
+    assert found["missing_facts"] == none["missing_facts"]
+    assert "cost_usd" in found["missing_facts"]
+
+
 def test_unknown_cost_leaves_the_rate() -> None:
     part = enriched(cost_usd=None)
     duty = part["tariff"]["importer_duty"]["replacement"]

@@ -140,6 +140,15 @@ def test_a_used_cars_stock_date_says_nothing_of_its_entry() -> None:
     assert "entry_date" in found.missing_facts
 
 
+@pytest.mark.parametrize("zero", ["0", "0.0", "0.00"])
+def test_a_price_of_zero_is_no_price(zero: str) -> None:
+    found, none = enriched(msrp_usd=zero).model_dump(), enriched(msrp_usd=None).model_dump()
+    assert found["tariff"] == none["tariff"]
+    assert found["missing_facts"] == none["missing_facts"]
+    assert "msrp_usd" in found["missing_facts"]
+    assert found["tariff"]["customs_value_usd"] is None
+
+
 def test_without_a_price_the_rate_stands_alone_and_the_price_is_named() -> None:
     found = enriched(NAUTILUS, msrp_usd=None, entry_date="2026-06-01")
     view = found.tariff.importer_duty.landed
