@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Final, NamedTuple, cast
 
 import orjson
 
@@ -65,19 +65,56 @@ def profile_of(facts: VinFacts, stated: str | None, context: Context) -> Vehicle
 
 
 def _profile(facts: VinFacts, stated: str | None, context: Context) -> VehicleProfile:
-    origin = vehicle_origin(facts, stated, context.reference.vehicles)
-    what = _class(facts, context)
+    known = _known(facts, stated, context)
+    origin, what = known.origin, known.what
     exposed: Exposure | None = None
     exposure_json = _NO_EXPOSURE
     if what.estimated:
-        exposed, exposure_json = exposure_of(
-            replace(what.identity, make=None, model=None, model_year=None), origin.country, context
-        )
+        exposed, exposure_json = exposure_of(known.nameless, origin.country, context)
+    missing = dict.fromkeys((*known.missing_facts, *(exposed.missing_facts if exposed else ())))
+    return VehicleProfile(
+        facts=facts,
+        origin=origin,
+        what=what,
+        exposure=exposed,
+        confidence=weakest((origin.confidence, what.confidence, exposed.confidence if exposed else "L")),
+        missing_facts=tuple(missing),
+        warnings=known.warnings,
+        notes=known.notes,
+        encoded=known.encoded,
+        exposure_json=exposure_json,
+        sale=sale_rules(what, facts.model_year, origin.country, context),
+    )
+
+
+class _Known(NamedTuple):
+    """What of a profile is the same under every book. `nameless`: the drive, of whatever make and model."""
+
+    origin: VehicleOrigin
+    what: VehicleClass
+    nameless: VehicleIdentity
+    missing_facts: tuple[str, ...]
+    warnings: tuple[str, ...]
+    notes: tuple[str, ...]
+    encoded: bytes
+
+
+def _known(facts: VinFacts, stated: str | None, context: Context) -> _Known:
+    memo = context.lasting("vehicles_known")
+    key = (facts.pattern, stated)
+    found = memo.get(key)
+    if found is None:
+        found = memo.keep(key, _find_out(facts, stated, context))
+    assert isinstance(found, _Known)
+    return found
+
+
+def _find_out(facts: VinFacts, stated: str | None, context: Context) -> _Known:
+    origin = vehicle_origin(facts, stated, context.reference.vehicles)
+    what = _class(facts, context)
     warnings = [*origin.warnings, *what.warnings]
     if not facts.check_digit_valid:
         warnings.append(f"check_digit: position 9 should be {check_digit(facts.pattern)}")
-    missing = dict.fromkeys((*origin.missing_facts, *what.missing_facts, *(exposed.missing_facts if exposed else ())))
-    confidence = weakest((origin.confidence, what.confidence, *((exposed.confidence,) if exposed else ("L",))))
     notes = [warning.partition(":")[0] for warning in warnings]
     notes = [f"{note}_warning" if note == "check_digit" else note for note in notes]
     if origin.country is None:
@@ -107,18 +144,14 @@ def _profile(facts: VinFacts, stated: str | None, context: Context) -> VehiclePr
             "confidence": what.confidence,
         },
     }
-    return VehicleProfile(
-        facts=facts,
+    return _Known(
         origin=origin,
         what=what,
-        exposure=exposed,
-        confidence=confidence,
-        missing_facts=tuple(missing),
+        nameless=replace(identity, make=None, model=None, model_year=None),
+        missing_facts=(*origin.missing_facts, *what.missing_facts),
         warnings=tuple(warnings),
         notes=tuple(dict.fromkeys(notes)),
         encoded=orjson.dumps(members)[1:-1],
-        exposure_json=exposure_json,
-        sale=sale_rules(what, facts.model_year, origin.country, context),
     )
 
 
