@@ -82,6 +82,7 @@ class EmbeddedKafka:
         self._directory: Path | None = None
         self._process: SupervisedProcess | None = None
         self._command: list[str] = []
+        self._classpath = ""
 
     @property
     def bootstrap_servers(self) -> str:
@@ -180,9 +181,8 @@ class EmbeddedKafka:
             f"-Djava.io.tmpdir={self._directory / 'tmp'}",
             f"-Dlog4j2.configurationFile={self._directory / 'log4j2.properties'}",
             f"-XX:ErrorFile={self._directory / 'java-crash.log'}",
-            "-cp",
-            jars.classpath,
         ]
+        self._classpath = jars.classpath
         self._choose_ports()
         if not (self._directory / "kafka").exists():
             self._format()
@@ -244,7 +244,7 @@ class EmbeddedKafka:
         assert self._process is not None
         environment = {name: value for name, value in os.environ.items() if name not in _NOT_INHERITED}
         self._process.run(
-            [*self._command[:1], *flags, *self._command[1:], main_class, *arguments], self.log_path, environment
+            [*self._command, *flags, "-cp", self._classpath, main_class, *arguments], self.log_path, environment
         )
 
     def _write_properties(self, log_dir: Path) -> str:

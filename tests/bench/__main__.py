@@ -16,6 +16,7 @@ from pathlib import Path
 from rich.console import Console
 
 from streams.broker.embedded import EmbeddedKafka
+from streams.broker.faststart import LASTING
 from tests.bench.cluster import RIVALS_PYTHON, ROOT
 from tests.bench.figures import FIGURES, Figures
 from tests.bench.page import PAGE, write_page
@@ -62,7 +63,8 @@ def run_part(part: Part, figures: Figures, rounds: int, console: Console) -> boo
     failure = None
     try:
         with contextlib.ExitStack() as stack:
-            servers = stack.enter_context(EmbeddedKafka()).bootstrap_servers if part.broker else ""
+            kafka = EmbeddedKafka(jvm_flags=LASTING, fast_start=False) if part.lasting else EmbeddedKafka()
+            servers = stack.enter_context(kafka).bootstrap_servers if part.broker else ""
             part.function()(Bench(figures, servers, rounds, console))
     except Exception as error:
         console.print_exception()

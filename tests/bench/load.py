@@ -25,13 +25,13 @@ TICK_SECONDS = 0.002
 """The generator looks at the clock this often; what was due meanwhile is sent at once."""
 
 
-def send(payload: Payload, rate: float, seconds: float, start: float) -> None:
+def send(payload: Payload, rate: float, seconds: float, start: float, linger_ms: float = 1) -> None:
     """Send `rate` records a second from Unix time `start` on for `seconds`; raises SystemExit where one is refused."""
     from confluent_kafka import Producer  # type: ignore[import-not-found]  # in the rivals' environment
 
     producer = Producer(
         {
-            "bootstrap.servers": SERVERS, "compression.type": "zstd", "linger.ms": 1, "acks": "all",
+            "bootstrap.servers": SERVERS, "compression.type": "zstd", "linger.ms": linger_ms, "acks": "all",
             "queue.buffering.max.messages": 1_000_000, "enable.idempotence": True,
         }
     )  # fmt: skip

@@ -31,7 +31,7 @@ class Part:
     """`run`: module under `tests.bench` and function, imported when it is run: one that fails harms no other.
 
     Of a part that is not `always` run the page shows the figures whose names begin with `name` and a dot, or with one
-    of `figures`.
+    of `figures`. The broker of a `lasting` part runs with Java's optimising compiler, which pays within minutes only.
     """
 
     name: str
@@ -40,6 +40,7 @@ class Part:
     minutes: float
     always: bool = True
     broker: bool = True
+    lasting: bool = False
     figures: tuple[str, ...] = ()
 
     def function(self) -> Callable[[Bench], None]:
@@ -61,5 +62,8 @@ PARTS: tuple[Part, ...] = (
         "state", "state:run", "restore from nothing and from a checkpoint, memory with its state", 3.0,
         always=False, figures=("restore.", "rss_mb.state_"),
     ),
-    Part("rerate", "rerate:run", "a measure over lots of 10,000 to 1,000,000, under live records", 12.0, always=False),
+    Part(
+        "rerate", "rerate:run", "a measure over lots of 10,000 to 1,000,000, under live records", 12.0,
+        always=False, lasting=True,
+    ),
 )  # fmt: skip

@@ -42,6 +42,8 @@ LANES = 3
 AS_OF = "2026-10-01T16:00Z@0s/s"
 QUIET_SECONDS = 1.5
 """A topic that has not grown for so long has all there will be."""
+LINGER_MS = 5
+"""Kafka's own default since 4.0."""
 LIVE_BEFORE_SECONDS = 12.0
 """Live records run for so long before a measure is published; the figures begin with the measure."""
 START_SECONDS = 4.0
@@ -256,6 +258,7 @@ def _live(cluster: Cluster, size: int) -> Iterator[_Live]:
             rate,
             str(DEADLINE_SECONDS),
             str(time.time() + START_SECONDS),
+            str(LINGER_MS),
         )
         stack.callback(sender.wait)
         stack.callback(sender.kill)
