@@ -302,6 +302,7 @@ class RocksState:
         self._filling = None
 
     def _add(self, fresh: Fresh) -> None:
+        self._looked_up.clear()
         with self._guarded() as database:
             batch = WriteBatch(raw_mode=True)
             put, in_heads, in_canonical = batch.put, database.in_heads, database.in_canonical
