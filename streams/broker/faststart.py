@@ -33,7 +33,7 @@ FLAGS = (
 )
 """Flags that must be the same when the cache is made and when it is used."""
 LASTING = ("-XX:TieredStopAtLevel=4",)
-"""For a broker that lives for many minutes, started without the cache: Java's optimising compiler, as brokers have it."""
+"""For a broker that lives for many minutes, started without the cache: Java's optimising compiler too."""
 
 
 def archive_path(home: Path) -> Path:
