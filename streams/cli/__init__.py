@@ -65,8 +65,12 @@ def main() -> None:
     except Exception as error:  # the client libraries' errors have no base in common
         from streams.cli._brokers import is_of_kafka, what_brokers_said
         from streams.settings import Settings
+        from streams.transport.reading import TopicMissingError
 
-        if not is_of_kafka(error):
+        if isinstance(error, TopicMissingError):
+            typer.echo(str(error), err=True)
+        elif is_of_kafka(error):
+            typer.echo(what_brokers_said(Settings().bootstrap_servers, error), err=True)
+        else:
             raise
-        typer.echo(what_brokers_said(Settings().bootstrap_servers, error), err=True)
         raise SystemExit(1) from None

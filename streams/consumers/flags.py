@@ -17,6 +17,7 @@ from streams.connection import kafka_python_options
 from streams.consumers.flag_store import FlagStore, Outcome, Record, StoreError
 from streams.settings import Settings
 from streams.topics import FLAGS
+from streams.transport.reading import how_to_mend, why_unseen
 
 POLL_MS = 500
 BATCH_RECORDS = 500
@@ -79,6 +80,6 @@ def _describe(settings: Settings, topic: str) -> tuple[str, list[int]]:
     """The topic's id and its partitions."""
     with closing(KafkaAdminClient(**kafka_python_options(settings))) as admin:
         [found] = admin.describe_topics([topic])
-    if found["error_code"]:
-        raise NoFlagsError(f"topic {topic} can't be read (error {found['error_code']}): run `lotrisk topics apply`")
+    if problem := why_unseen(topic, found["error_code"]):
+        raise NoFlagsError(f"{problem}. {how_to_mend([problem])}.")
     return str(found["topic_id"]), sorted(one["partition_index"] for one in found["partitions"])
