@@ -6,6 +6,8 @@ import signal
 import time
 from pathlib import Path
 
+import pytest
+
 from streams.failpoints import POINTS
 from streams.settings import ProcessingGuarantee
 from tests.rehearsal.fleet import wait_until
@@ -13,6 +15,8 @@ from tests.rehearsal.ground import load
 from tests.rehearsal.rehearsal import Rehearsal, play
 from tests.rehearsal.victims import still_to_die
 from tests.wire.conftest import Broker
+
+pytestmark = pytest.mark.soak
 
 AT_A_TIME = 4
 ONLY_IN_TRANSACTIONS = "batch.offsets_sent"
