@@ -176,6 +176,61 @@ def test_a_worker_refused_by_the_brokers_ends_and_counts_it_and_runs_once_it_is_
     assert re.search(r'lotrisk_exits_total\{reason="denied"\} 1\.0', shown), "the denial is in the worker's own metric"
 
 
+def test_the_exporter_of_a_user_that_may_not_ask_counts_each_refusal(desk: Desk, tmp_path: Path) -> None:
+    log = tmp_path / "lag.log"
+    with log.open("wb") as sink:
+        process = subprocess.Popen(
+            [LOTRISK, "lag", "--port", "0", "--every", "0.2"],
+            env=desk.environment("consumer"),
+            stdout=sink,
+            stderr=sink,
+        )
+    try:
+        deadline = time.monotonic() + SECONDS
+        shown = ""
+        while not re.search(r"^lotrisk_lag_questions_denied_total [2-9]", shown, re.MULTILINE):
+            assert process.poll() is None, log.read_text("utf-8")
+            assert time.monotonic() < deadline, shown + log.read_text("utf-8")
+            if ready := re.search(r"ready on (http://\S+)", log.read_text("utf-8")):
+                with urllib.request.urlopen(ready[1], timeout=10) as answer:
+                    shown = answer.read().decode()
+            time.sleep(0.1)
+    finally:
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(30) == 0
+    assert "lotrisk_brokers_up 0.0" in shown
+    assert "lotrisk_group_lag_records{" not in shown
+    assert "the brokers refuse this user" in log.read_text("utf-8")
+    desk.show_no_password(log.read_text("utf-8"))
+
+
+OF_OTHERS = {
+    "admin": ("load", "lot.jsonl", "--kind", "vehicles"),
+    "dms": ("get", VIN),
+    "feeds": ("get", VIN),
+    "policy": ("topics", "apply", "--yes"),
+    "worker": ("load", "lot.jsonl", "--kind", "vehicles"),
+    "exporter": ("consume", "flags", "--to-end", "--store", "flags.sqlite"),
+    "consumer": ("policy", "import", "measures.jsonl", "--yes"),
+    "operator": ("policy", "import", "measures.jsonl", "--yes"),
+}
+"""For each user a command that is another's job."""
+
+
+@pytest.mark.parametrize("role", [principal.role for principal in PRINCIPALS])
+def test_the_job_of_another_is_refused_and_the_command_says_so(
+    desk: Desk, role: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    apply_topics(desk.guarded.settings(of("admin").user, topic_prefix=PREFIX, partitions=2))
+    lot(tmp_path / "lot.jsonl")
+    (tmp_path / "measures.jsonl").touch()
+    monkeypatch.chdir(tmp_path)
+    ran = desk.run(role, *OF_OTHERS[role])
+    assert ran.returncode == 1, ran.stdout + ran.stderr
+    assert "Traceback" not in ran.stderr
+    assert re.search("authoriz|right|refuse|may not", ran.stderr, re.IGNORECASE), ran.stderr
+
+
 def test_no_option_of_a_client_shows_the_password(guarded: Guarded) -> None:
     options = kafka_python_options(guarded.settings("lotrisk-worker"))
     assert guarded.passwords["lotrisk-worker"] not in repr(options)
