@@ -36,8 +36,8 @@ HOW = """## How it is measured
   (of the real job between three tenths and the last one) coming out, read by `read_committed` end offsets, so that
   start-up is apart. Contenders take turns, and another one begins each round. `stock_faust` and `quix` get a smaller
   share of the backlog, so that a round ends. Every contender runs the same function on the same bytes and writes the
-  same headers, with zstd and batches of 900 KB where it has such a setting; lotrisk compresses at level 2, the others
-  at their clients' default, 3, which makes its batches 0 to 1.5% larger. lotrisk, with state or without, does more
+  same headers, with zstd at level 2 and batches of 900 KB where it has such a setting (aiokafka has none for the
+  level; the bench sets it). lotrisk, with state or without, does more
   with each record than any rival: it adds flags and book, a digest, the header that says where each part of the value
   is, and looks whether the key belongs to the partition. Its headers are made in its compiled module, the rivals' in
   Python. `*_without_state` remembers nothing, as the rivals do; all other figures of lotrisk are the worker as it is
