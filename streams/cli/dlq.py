@@ -113,6 +113,7 @@ def _letters(kind: str, reason: str | None) -> list[Any]:
     from streams.settings import Settings
     from streams.topics import PARTS_DLQ, VEHICLES_DLQ
     from streams.transport.dead_letters import read_dead_letters
+    from streams.transport.preflight import check_readable
     from streams.transport.reading import TopicMissingError
 
     if kind not in KINDS:
@@ -121,6 +122,7 @@ def _letters(kind: str, reason: str | None) -> list[Any]:
     settings = Settings()
     topic = (VEHICLES_DLQ if kind == "vehicles" else PARTS_DLQ).full_name(settings.topic_prefix)
     try:
+        check_readable(settings, topic)
         letters = asyncio.run(read_dead_letters(settings, topic, lambda said: typer.echo(said, err=True)))
     except TopicMissingError as error:
         typer.echo(str(error), err=True)

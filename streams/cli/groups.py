@@ -64,14 +64,21 @@ def register(app: typer.Typer) -> None:
 
 
 async def read_groups(settings: Settings) -> Groups:
-    """The groups that stand on `groups.enriched`, by key."""
+    """The groups that stand on `groups.enriched`, by key.
+
+    Raises:
+        TopicMissingError: the topic is not there, or this user has no right to read it.
+    """
     import orjson
 
     from streams.topics import GROUPS_ENRICHED
+    from streams.transport.preflight import check_readable
     from streams.transport.reading import read_to_end
 
+    topic = GROUPS_ENRICHED.full_name(settings.topic_prefix)
+    await asyncio.to_thread(check_readable, settings, topic)
     found: Groups = {}
-    async for record in read_to_end(settings, GROUPS_ENRICHED.full_name(settings.topic_prefix)):
+    async for record in read_to_end(settings, topic):
         key = record.key.decode()
         if record.value is None:
             found.pop(key, None)

@@ -11,7 +11,7 @@ from kafka import KafkaAdminClient
 from streams.connection import kafka_python_options
 from streams.settings import Settings
 from streams.transport.pipeline import Pipeline
-from streams.transport.reading import how_to_mend, why_unseen
+from streams.transport.reading import TopicMissingError, how_to_mend, why_unseen
 
 
 class TopicsNotReadyError(RuntimeError):
@@ -70,3 +70,17 @@ def described_topics(settings: Settings, names: Sequence[str]) -> dict[str, dict
         return {topic["name"]: topic for topic in admin.describe_topics(list(names))}
     finally:
         admin.close()
+
+
+def check_readable(settings: Settings, topic: str) -> None:
+    """Raise where this user may describe a topic (full name) and not read it.
+
+    Reading an empty topic fetches nothing, so no broker refuses it: without this it looks as if nothing stood there.
+
+    Raises:
+        TopicMissingError: there is no right to read. A topic that can't be described is left to the reader to tell.
+    """
+    operations = described_topics(settings, [topic])[topic].get("authorized_operations")
+    if operations and "READ" not in operations:
+        problem = f"{topic} can't be read by this user: it has no right to read it"
+        raise TopicMissingError(f"{problem}. {how_to_mend([problem])}.")

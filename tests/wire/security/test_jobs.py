@@ -231,6 +231,33 @@ def test_the_job_of_another_is_refused_and_the_command_says_so(
     assert re.search("authoriz|right|refuse|may not", ran.stderr, re.IGNORECASE), ran.stderr
 
 
+@pytest.mark.parametrize("prefix", ["", "bare."], ids=["records on it", "nothing on it"])
+@pytest.mark.parametrize(
+    ("command", "topic"),
+    [
+        (("groups",), "groups.enriched"),
+        (("get", VIN), "vehicles.enriched"),
+        (("dlq", "list", "vehicles"), "dms.vehicles.dlq"),
+    ],
+    ids=["groups", "get", "dlq list"],
+)
+def test_who_may_describe_a_topic_and_not_read_it_is_told_that_right_is_missing(
+    guarded: Guarded, tmp_path: Path, prefix: str, command: tuple[str, ...], topic: str
+) -> None:
+    for role in ("admin", "operator"):
+        guarded.grant(of(role).user, acls(of(role), prefix=prefix))
+    apply_topics(guarded.settings(of("admin").user, topic_prefix=prefix, partitions=2))
+    desk = Desk(guarded, tmp_path, LOTRISK_TOPIC_PREFIX=prefix)
+    refused = desk.run("admin", *command)
+    assert refused.returncode == 1, refused.stdout + refused.stderr
+    assert refused.stdout == ""
+    assert refused.stderr.count("\n") == 1
+    assert f"{prefix}{topic} can't be read by this user: it has no right to read it" in refused.stderr
+    if prefix:
+        let = desk.run("operator", *command)
+        assert "no right" not in let.stdout + let.stderr, "it may read, and nothing is there"
+
+
 def test_no_option_of_a_client_shows_the_password(guarded: Guarded) -> None:
     options = kafka_python_options(guarded.settings("lotrisk-worker"))
     assert guarded.passwords["lotrisk-worker"] not in repr(options)
