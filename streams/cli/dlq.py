@@ -122,7 +122,7 @@ def _letters(kind: str, reason: str | None) -> list[Any]:
     settings = Settings()
     topic = (VEHICLES_DLQ if kind == "vehicles" else PARTS_DLQ).full_name(settings.topic_prefix)
     try:
-        check_readable(settings, topic)
+        asyncio.run(check_readable(settings, topic))
         letters = asyncio.run(read_dead_letters(settings, topic, lambda said: typer.echo(said, err=True)))
     except TopicMissingError as error:
         typer.echo(str(error), err=True)

@@ -59,7 +59,7 @@ async def _find(settings: Settings, number: str, dealer: str | None, *, part: bo
     vin = not part and re.fullmatch(VIN_PATTERN, number.strip().upper()) is not None
     wanted = number.strip().upper() if vin else number
     topic = (VEHICLES_ENRICHED if vin else PARTS_ENRICHED).full_name(settings.topic_prefix)
-    await asyncio.to_thread(check_readable, settings, topic)
+    await check_readable(settings, topic)
     current: dict[bytes, bytes] = {}
     async for record in read_to_end(settings, topic):
         key_dealer, _, key_number = record.key.decode().partition(":")

@@ -76,7 +76,7 @@ async def read_groups(settings: Settings) -> Groups:
     from streams.transport.reading import read_to_end
 
     topic = GROUPS_ENRICHED.full_name(settings.topic_prefix)
-    await asyncio.to_thread(check_readable, settings, topic)
+    await check_readable(settings, topic)
     found: Groups = {}
     async for record in read_to_end(settings, topic):
         key = record.key.decode()

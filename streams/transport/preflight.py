@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,7 +12,7 @@ from kafka import KafkaAdminClient
 from streams.connection import kafka_python_options
 from streams.settings import Settings
 from streams.transport.pipeline import Pipeline
-from streams.transport.reading import TopicMissingError, how_to_mend, why_unseen
+from streams.transport.reading import TopicMissingError, how_to_mend, partitions_of, why_unseen
 
 
 class TopicsNotReadyError(RuntimeError):
@@ -72,15 +73,17 @@ def described_topics(settings: Settings, names: Sequence[str]) -> dict[str, dict
         admin.close()
 
 
-def check_readable(settings: Settings, topic: str) -> None:
+async def check_readable(settings: Settings, topic: str) -> None:
     """Raise where this user may describe a topic (full name) and not read it.
 
     Reading an empty topic fetches nothing, so no broker refuses it: without this it looks as if nothing stood there.
 
     Raises:
-        TopicMissingError: there is no right to read. A topic that can't be described is left to the reader to tell.
+        TopicMissingError: no such topic, or no right to read it.
     """
-    operations = described_topics(settings, [topic])[topic].get("authorized_operations")
+    # Asked first: the client that knows of rights tries for half a minute where no broker answers.
+    await partitions_of(settings, topic)
+    operations = (await asyncio.to_thread(described_topics, settings, [topic]))[topic].get("authorized_operations")
     if operations and "READ" not in operations:
         problem = f"{topic} can't be read by this user: it has no right to read it"
         raise TopicMissingError(f"{problem}. {how_to_mend([problem])}.")
