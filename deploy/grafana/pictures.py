@@ -9,6 +9,7 @@ import json
 import sys
 from itertools import pairwise
 from pathlib import Path
+from textwrap import wrap
 from typing import Any
 
 import matplotlib as mpl
@@ -23,6 +24,8 @@ ROOT = Path(__file__).resolve().parents[2]
 DATA = ROOT / "build" / "deploy" / "dashboards.json"
 COLUMNS = 24
 MOST_SERIES = 8
+NARROW = 20
+"""Letters that fit above a stat."""
 UNIT = {
     "cps": "{:g}/s",
     "s": "{:g} s",
@@ -53,13 +56,17 @@ def _with_gaps(points: list[list[float]]) -> list[list[float]]:
 
 
 def _draw(panel: dict[str, Any], axes: Axes, end: float) -> None:
-    axes.set_title(panel["title"], fontsize=11, loc="left", color="#ddd")
+    # A stat is narrow: its title would run into the next one's.
+    title = panel["title"] if panel["kind"] != "stat" else "\n".join(wrap(panel["title"], NARROW))
+    axes.set_title(title, fontsize=11, loc="left", color="#ddd")
     axes.set_facecolor("#181b1f")
     series = [one for one in panel["series"] if one[1]]
     if panel["kind"] != "timeseries":
         axes.axis("off")
         if panel["kind"] == "stat":
-            axes.text(0.5, 0.45, _value(panel["unit"], series[0][1][-1][1]), fontsize=22, ha="center", color="#73bf69")
+            last = [(legend, _value(panel["unit"], points[-1][1])) for legend, points in series]
+            text = last[0][1] if len(last) == 1 else "\n".join(f"{value} {legend}" for legend, value in last)
+            axes.text(0.5, 0.4, text, fontsize=22 if len(last) == 1 else 13, ha="center", color="#73bf69")
         else:
             now = max(points[-1][0] for _, points in series)
             legends = sorted({legend for legend, points in series if points[-1][0] == now})

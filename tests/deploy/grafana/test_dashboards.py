@@ -109,6 +109,14 @@ def test_after_failures_a_panel_of_trouble_is_not_all_zero(
     assert max(values) > 0, f"{panel.title} has shown no trouble"
 
 
+@pytest.mark.parametrize(("board", "panel"), [one for one in PANELS if one.values[1].unit in {"currencyUSD", "massg"}])
+def test_dollars_and_grams_of_the_lot_are_not_all_zero(
+    board: panels.Dashboard, panel: panels.Panel, tried: Tried
+) -> None:
+    for query in panel.queries:
+        assert max(value for _, points in series_of(query, tried) for _, value in points) > 0, query.expr
+
+
 def series_of(query: panels.Query, tried: Tried) -> list[tuple[str, list[tuple[float, float]]]]:
     """Legend and points (seconds, value) of a query over the run."""
     return [

@@ -34,7 +34,7 @@ def _losing(agent: Agent) -> Agent:
     honest = agent.PIPELINE.enrich
 
     def enrich(key: bytes | None, value: bytes | None, context: Context) -> Outcome:
-        return honest(key, value, context) if next(seen) % 20 else cast(Outcome, None)
+        return honest(key, value, context) if next(seen) % 20 else cast(Outcome, SimpleNamespace(key=b""))
 
     return cast(Agent, SimpleNamespace(PIPELINE=replace(agent.PIPELINE, enrich=enrich), register=agent.register))
 

@@ -38,7 +38,8 @@ GROUP = "live"
 PARTITIONS = 2
 BEFORE = "2026-10-15T00:00Z"
 """The workers' day: before the suspension of China's controls ends (fact sheet 4)."""
-VINS = ("1HGCM82633A004352", "1M8GDM9AXKP042788", "3VWEW7BU9TM339447")
+VINS = ("5LMPJ8JA1RJ946299", "JTMRWRFV5RD123456", "3VWEW7BU9TM339447")
+"""Of China, Japan and Mexico, a hybrid among them: there is duty to show."""
 VEHICLES_A_SECOND, PARTS_A_SECOND = 120, 10
 RESTART_SECONDS = 1.0
 START_DEADLINE_SECONDS = 120.0
@@ -299,7 +300,9 @@ class Stage:
                     number += 1
                     dealer, vin = f"d{number % 50}", VINS[number % 3]
                     bad = number * self.bad_share % 1 < self.bad_share
-                    record = {"dealer_id": dealer, "vin": vin, "price_usd": f"{10_000 + number % 9_000}.00"}
+                    price = f"{30_000 + number % 9_000}.00"
+                    record = {"dealer_id": dealer, "vin": vin, "stock_class": "new", "msrp_usd": price,
+                              "invoice_usd": price, "entry_date": "2026-06-01"}  # fmt: skip
                     value = b"{" if bad else json.dumps(record).encode() if number % 40 else None
                     producer.send(vehicles, value, key=f"{dealer}:{vin}".encode())
                 for _ in range(PARTS_A_SECOND // 10):
