@@ -65,8 +65,10 @@ async def read_to_end(settings: Settings, topic: str, partitions: Sequence[int] 
     )
     try:
         await consumer.start()
-        numbers = await partitions_of(settings, topic) if partitions is None else partitions
-        wanted = [TopicPartition(topic, number) for number in numbers]
+        # Asked whichever are wanted: of a topic that this user may not see the consumer says after a minute that no
+        # broker answered.
+        there = await partitions_of(settings, topic)
+        wanted = [TopicPartition(topic, number) for number in (there if partitions is None else partitions)]
         consumer.assign(wanted)
         ends = await consumer.end_offsets(wanted)
         await consumer.seek_to_beginning(*wanted)
