@@ -43,7 +43,7 @@ async def read_log(settings: Settings, trade: TradeReference) -> ReadLog:
         TopicMissingError: no such topic.
     """
     log, end = PolicyLog(trade), 0
-    async for record in read_to_end(settings, POLICY.full_name(settings.topic_prefix), [0]):
+    async for record in read_to_end(settings, POLICY.full_name(settings.topic_prefix)):
         log.apply(record.offset, record.key, record.value)
         end = record.offset + 1
     return ReadLog(log, end)
@@ -96,7 +96,7 @@ async def publish(settings: Settings, entries: Sequence[Entry], expected_end: in
     await producer.start()
     try:
         end = 0
-        async for record in read_to_end(settings, topic, [0]):
+        async for record in read_to_end(settings, topic):
             end = record.offset + 1
         if end != expected_end:
             raise DeskError(f"{topic} has moved from offset {expected_end} to {end} meanwhile; run the command again")

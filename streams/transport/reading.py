@@ -48,6 +48,9 @@ def how_to_mend(problems: Iterable[str]) -> str:
 async def read_to_end(settings: Settings, topic: str, partitions: Sequence[int] | None = None) -> AsyncIterator[Any]:
     """Yield every committed record of `topic` (full name), in order within a partition.
 
+    Without `partitions` the brokers are asked for them, and say at once what this user may not see: the consumer alone
+    tries for a minute, and then tells of brokers that don't answer.
+
     The end is taken once, at the start, and compared with the consumer's position, so that markers of transactions and
     gaps of compaction at the end are passed.
 
@@ -65,10 +68,8 @@ async def read_to_end(settings: Settings, topic: str, partitions: Sequence[int] 
     )
     try:
         await consumer.start()
-        # Asked whichever are wanted: of a topic that this user may not see the consumer says after a minute that no
-        # broker answered.
-        there = await partitions_of(settings, topic)
-        wanted = [TopicPartition(topic, number) for number in (there if partitions is None else partitions)]
+        numbers = await partitions_of(settings, topic) if partitions is None else partitions
+        wanted = [TopicPartition(topic, number) for number in numbers]
         consumer.assign(wanted)
         ends = await consumer.end_offsets(wanted)
         await consumer.seek_to_beginning(*wanted)
